@@ -1,0 +1,110 @@
+"""/health, /ready and /metrics."""
+
+import os
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from redis.exceptions import RedisError
+
+from execution.domain.orders import OrderStatus
+from execution.models import ExchangeHealth, Heartbeat, Order, Signal
+from routing_platform.version import VERSION
+
+logger = structlog.get_logger(__name__)
+
+SILENT_AFTER = timedelta(seconds=30)
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """Alive: this process answers. Asks nothing else, so that an outage elsewhere does not restart it."""
+    return JsonResponse({"status": "ok", "version": VERSION})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """Ready: signals can be stored, which needs the database only. The rest is reported, not required."""
+    checks: dict[str, Any] = {"database": _database(), "redis": _redis()}
+    if checks["database"] == "ok":
+        checks |= {kind: _seen(kind) for kind in ("worker", "beat")}
+    is_ready = checks["database"] == "ok"
+    degraded = any(value != "ok" for value in checks.values())
+    status = "ok" if not degraded else "degraded" if is_ready else "unavailable"
+    return JsonResponse({"status": status, "version": VERSION, "checks": checks}, status=200 if is_ready else 503)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM policies_policyversion")
+            return "ok" if cursor.fetchone() else "not migrated"
+    except DatabaseError as e:
+        return f"unreachable: {type(e).__name__}"
+
+
+def _redis() -> str:
+    try:
+        cache.set("ready", time.time(), 5)
+    except (RedisError, OSError) as e:
+        return f"unreachable: {type(e).__name__}"
+    return "ok"
+
+
+def _seen(kind: str) -> str:
+    since = timezone.now() - SILENT_AFTER
+    alive = Heartbeat.objects.filter(kind=kind, seen_at__gte=since).exists()
+    return "ok" if alive else f"no sign of life for {SILENT_AFTER.seconds} s"
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Everything this site counts, over all its processes, and the state read from the database."""
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    state = CollectorRegistry()
+    state.register(StateCollector())
+    return HttpResponse(generate_latest(registry) + generate_latest(state), content_type=CONTENT_TYPE_LATEST)
+
+
+class StateCollector:
+    """Gauges that are state, not counts: one place reads them, when somebody asks."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Queue depths, orders in doubt, exchange health."""
+        try:
+            yield from (self._queue(), self._unknown(), self._pending(), self._health())
+        except DatabaseError as e:
+            logger.warning("state_metrics_unavailable", error=str(e))
+
+    def _queue(self) -> Metric:
+        gauge = GaugeMetricFamily("executor_queue_depth", "Orders waiting to be sent.", labels=["exchange"])
+        queued = Order.objects.filter(status=OrderStatus.QUEUED).values_list("exchange_id", flat=True)
+        slugs = list(queued)
+        for slug in settings.ENV["ALLOWED_EXCHANGES"]:
+            gauge.add_metric([slug], slugs.count(slug))
+        return gauge
+
+    def _unknown(self) -> Metric:
+        in_doubt = [OrderStatus.UNKNOWN, OrderStatus.NEEDS_ATTENTION]
+        count = Order.objects.filter(status__in=in_doubt).count()
+        return GaugeMetricFamily("orders_unknown", "Orders whose fate is not known.", value=count)
+
+    def _pending(self) -> Metric:
+        count = Signal.objects.filter(status="pending").count()
+        return GaugeMetricFamily("signals_pending", "Signals not routed yet.", value=count)
+
+    def _health(self) -> Metric:
+        gauge = GaugeMetricFamily("exchange_up", "1 when the last health check was OK.", labels=["exchange"])
+        for row in ExchangeHealth.objects.all():
+            gauge.add_metric([row.exchange_id], 1 if row.status == "ok" else 0)
+        return gauge

@@ -1,0 +1,3 @@
+"""The platform's version."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,41 @@
+"""Fixtures every test may use."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from policies import defaults, snapshot
+from policies.models import Exchange, FailoverChain, FailoverStep, RoutingSettings
+
+# Hashing passwords well takes a third of a second; no test needs that.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process_state() -> Iterator[None]:
+    """What a process remembers about policy must not outlive a test's database."""
+    snapshot.forget()
+    yield
+    snapshot.forget()
+
+
+@pytest.fixture
+def transactional_db(transactional_db: None) -> None:
+    """A really committing database, with the installed defaults that the flush of the last test removed."""
+    defaults.install(Exchange, RoutingSettings, FailoverChain, FailoverStep, settings.ENV["DEFAULT_EXCHANGE"])
+    cache.clear()
+
+
+@pytest.fixture
+def user(db: None, django_user_model: Any) -> Any:
+    """An ordinary client user."""
+    return django_user_model.objects.create_user("algo1", password="correct horse battery staple")
+
+
+@pytest.fixture
+def risk_manager(db: None, django_user_model: Any) -> Any:
+    """A person who may do everything in the admin."""
+    return django_user_model.objects.create_superuser("risk.two", password="correct horse battery staple")
