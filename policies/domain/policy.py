@@ -1,0 +1,176 @@
+"""Policy as the router sees it: frozen, complete, no ORM. `policies.snapshot` compiles it from the rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Where an order really goes: simulated against a live book, the exchange's test system, or the exchange."""
+
+    PAPER = "paper"
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
+_CAUTION = (Mode.PAPER, Mode.SANDBOX, Mode.LIVE)
+
+
+def safest(*modes: Mode | None) -> Mode:
+    """The most cautious of the modes given; None means "no opinion". With no opinion at all: paper."""
+    given = [mode for mode in modes if mode is not None]
+    return min(given, key=_CAUTION.index) if given else Mode.PAPER
+
+
+class TradingStatus(StrEnum):
+    """ACTIVE trades; REDUCING lets only orders through that make a position smaller; HALTED lets none through."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+class Scope(StrEnum):
+    """What a trading state applies to."""
+
+    GLOBAL = "global"
+    EXCHANGE = "exchange"
+    USER = "user"
+    STRATEGY = "strategy"
+    SYMBOL = "symbol"
+
+
+class OnUnknownExchange(StrEnum):
+    USE_DEFAULT = "use_default"
+    DENY = "deny"
+
+
+class OnAllUnhealthy(StrEnum):
+    USE_DEFAULT = "use_default"
+    DENY = "deny"
+
+
+class OnMissingCredential(StrEnum):
+    NEXT_EXCHANGE = "next_exchange"
+    DENY = "deny"
+
+
+class OnExtraPrecision(StrEnum):
+    DENY = "deny"
+    ROUND_DOWN = "round_down"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePolicy:
+    """One exchange as policy has it. Fees in basis points; `max_in_flight` is the count of unanswered orders."""
+
+    slug: str
+    name: str
+    enabled: bool
+    mode: Mode
+    region: str
+    maker_fee_bps: Decimal
+    taker_fee_bps: Decimal
+    max_in_flight: int
+    degraded_above_ms: int
+    stale_after_s: int
+    health_interval_s: int
+    maintenance_from: datetime | None = None
+    maintenance_to: datetime | None = None
+
+    def in_maintenance(self, now: datetime) -> bool:
+        """Whether `now` lies in the entered maintenance window (open-ended if it has no end)."""
+        if self.maintenance_from is None or now < self.maintenance_from:
+            return False
+        return self.maintenance_to is None or now < self.maintenance_to
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRules:
+    """The one row of routing settings."""
+
+    default_exchange: str
+    on_unknown_exchange: OnUnknownExchange
+    on_all_unhealthy: OnAllUnhealthy
+    on_missing_credential: OnMissingCredential
+    on_extra_precision: OnExtraPrecision
+    max_slippage_bps: Decimal
+    price_collar_bps: Decimal
+    book_max_age_s: Decimal
+    signal_max_age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRule:
+    """Where a strategy's signals go."""
+
+    strategy_id: str
+    exchange: str
+    mode: Mode
+    enabled: bool
+    execution_method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionRule:
+    """What one user may trade.
+
+    exchanges: None means all. pairs: patterns such as `BTC/USDT` or `*/NOK`; empty means all.
+    max_order_notional: largest value of one order per quote currency; a currency that is missing may not be traded.
+    """
+
+    user_id: int
+    username: str
+    user_active: bool
+    enabled: bool
+    exchanges: frozenset[str] | None
+    pairs: tuple[str, ...]
+    max_order_notional: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class TradingStateRule:
+    """A scope that is not ACTIVE: since when, by whom, why."""
+
+    scope: Scope
+    target: str
+    status: TradingStatus
+    reason: str
+    by: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRef:
+    """Stored exchange keys, without the keys. `version` changes when they are replaced."""
+
+    id: str
+    user_id: int
+    exchange: str
+    mode: Mode
+    frozen: bool
+    version: int
+
+    @property
+    def key(self) -> tuple[int, str, Mode]:
+        return self.user_id, self.exchange, self.mode
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All policy at one version."""
+
+    version: int
+    rules: RoutingRules
+    exchanges: Mapping[str, ExchangePolicy]
+    strategies: Mapping[str, StrategyRule]
+    chains: Mapping[str, tuple[str, ...]]
+    permissions: Mapping[int, PermissionRule]
+    states: Mapping[tuple[Scope, str], TradingStateRule]
+    credentials: Mapping[tuple[int, str, Mode], CredentialRef]
+
+    def chain(self, primary: str) -> tuple[str, ...]:
+        """The failover chain that starts at `primary`; an exchange without one stands alone."""
+        return self.chains.get(primary, (primary,))

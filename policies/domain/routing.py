@@ -1,0 +1,164 @@
+"""Where a signal goes: explicit > strategy policy > default, then along the failover chain. Pure functions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policies.domain.policy import OnAllUnhealthy, OnMissingCredential, OnUnknownExchange, Policy
+from policies.domain.reasons import Denied, ReasonCode
+
+
+class Source(StrEnum):
+    """What decided the primary exchange."""
+
+    EXPLICIT = "explicit"
+    POLICY = "policy"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The primary exchange of a signal. `warning` is set when a name was not usable and the default stands in."""
+
+    exchange: str
+    source: Source
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One exchange of the chain and the answer about it. `code` is empty for the chosen one."""
+
+    exchange: str
+    code: ReasonCode | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The chosen exchange and every candidate with its answer, in chain order."""
+
+    exchange: str
+    candidates: tuple[Candidate, ...]
+    warning: str = ""
+
+
+Problem = tuple[ReasonCode, str]
+"""Why an exchange cannot take the signal: code and sentence."""
+
+Check = Callable[[str], Problem | None]
+Answers = list[tuple[str, Problem | None]]
+
+HEALTH_CODES = frozenset(
+    {
+        ReasonCode.EXCHANGE_DOWN,
+        ReasonCode.UNHEALTHY,
+        ReasonCode.HEALTH_STALE,
+        ReasonCode.EXCHANGE_MAINTENANCE,
+        ReasonCode.PRICE_UNKNOWN,
+    }
+)
+
+
+def resolve(policy: Policy, *, requested: str, strategy_id: str) -> Resolution:
+    """The primary exchange: the one the signal names, else its strategy's, else the default.
+
+    Raises Denied(UNKNOWN_EXCHANGE) when the name is not an enabled exchange and policy says to deny.
+    """
+    strategy = policy.strategies.get(strategy_id) if strategy_id else None
+    if strategy is not None and not strategy.enabled:
+        raise Denied(
+            ReasonCode.STRATEGY_DISABLED,
+            f"Strategy {strategy_id} is switched off. Enable it under Strategies, or send without strategy_id.",
+        )
+    if requested:
+        return _validated(policy, requested.lower(), Source.EXPLICIT)
+    if strategy is not None and strategy.exchange:
+        return _validated(policy, strategy.exchange, Source.POLICY)
+    return Resolution(policy.rules.default_exchange, Source.DEFAULT)
+
+
+def _validated(policy: Policy, name: str, source: Source) -> Resolution:
+    exchange = policy.exchanges.get(name)
+    if exchange is not None and exchange.enabled:
+        return Resolution(name, source)
+    state = "not enabled" if exchange is not None else "unknown"
+    default = policy.rules.default_exchange
+    if policy.rules.on_unknown_exchange == OnUnknownExchange.DENY:
+        enabled = ", ".join(sorted(slug for slug, row in policy.exchanges.items() if row.enabled))
+        raise Denied(ReasonCode.UNKNOWN_EXCHANGE, f"Exchange {name!r} is {state}. Use one of: {enabled}.")
+    return Resolution(
+        default, Source.DEFAULT, f"Exchange {name!r} is {state}; routed to the default {default} instead."
+    )
+
+
+def walk(policy: Policy, primary: str, check: Check) -> Route:
+    """Take the first exchange of the primary's chain that passes `check`; tell why each other one was not taken.
+
+    Raises Denied with every candidate's reason when none passes. If only health stands in the way and policy says
+    `use_default`, the default exchange is taken although degraded or stale, with a warning; never when it is down.
+    """
+    chain = policy.chain(primary)
+    answers = [(slug, check(slug)) for slug in chain]
+    chosen = next((slug for slug, problem in answers if problem is None), None)
+    if policy.rules.on_missing_credential == OnMissingCredential.DENY:
+        _deny_missing_credential(answers, chosen)
+    if chosen is not None:
+        return Route(chosen, _candidates(answers, chosen))
+    return _last_resort(policy, answers, check)
+
+
+def _deny_missing_credential(answers: Answers, chosen: str | None) -> None:
+    for slug, problem in answers:
+        if slug == chosen:
+            return
+        if problem is not None and problem[0] in {ReasonCode.NO_CREDENTIAL, ReasonCode.CREDENTIAL_FROZEN}:
+            raise NoRoute(problem[0], problem[1], _candidates(answers, None))
+
+
+def _candidates(answers: Answers, chosen: str | None) -> tuple[Candidate, ...]:
+    found = []
+    for slug, problem in answers:
+        if problem is not None:
+            found.append(Candidate(slug, problem[0], problem[1]))
+        elif slug == chosen:
+            found.append(Candidate(slug, None))
+        else:
+            found.append(Candidate(slug, ReasonCode.LATER_IN_CHAIN, f"Usable; {chosen} comes earlier in the chain."))
+    return tuple(found)
+
+
+class NoRoute(Denied):
+    """No exchange can take the signal; carries every candidate for the decision record."""
+
+    def __init__(self, code: ReasonCode, detail: str, candidates: tuple[Candidate, ...]) -> None:
+        super().__init__(code, detail)
+        self.candidates = candidates
+
+
+def _last_resort(policy: Policy, answers: Answers, check: Check) -> Route:
+    default = policy.rules.default_exchange
+    candidates = _candidates(answers, None)
+    problem = dict(answers).get(default) or check(default)
+    tolerable = problem is not None and problem[0] in {ReasonCode.UNHEALTHY, ReasonCode.HEALTH_STALE}
+    if tolerable and policy.rules.on_all_unhealthy == OnAllUnhealthy.USE_DEFAULT:
+        warning = f"No exchange of the chain is healthy; sent to the default {default} although it is not."
+        others = tuple(candidate for candidate in candidates if candidate.exchange != default)
+        return Route(default, (*others, Candidate(default, None, warning)), warning)
+    raise no_route(candidates)
+
+
+def no_route(candidates: tuple[Candidate, ...]) -> NoRoute:
+    """The refusal for a chain of which nothing is left, with each exchange's reason."""
+    reasons = ", ".join(f"{candidate.exchange} {candidate.code}" for candidate in candidates)
+    codes = {candidate.code for candidate in candidates}
+    if codes & HEALTH_CODES:
+        text = f"All {len(candidates)} exchanges of the chain are out: {reasons}. Nothing was sent."
+        return NoRoute(ReasonCode.NO_HEALTHY_EXCHANGE, text, candidates)
+    if len(codes) == 1:
+        first = candidates[0]
+        assert first.code is not None
+        return NoRoute(first.code, f"{first.detail} Nothing was sent ({reasons}).", candidates)
+    return NoRoute(
+        ReasonCode.NO_ELIGIBLE_EXCHANGE, f"No exchange may take this: {reasons}. Nothing was sent.", candidates
+    )

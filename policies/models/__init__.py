@@ -1,0 +1,25 @@
+"""Rows that people edit. Every table here bumps the policy version by a database trigger (see migration 0002)."""
+
+from policies.models.api_token import ApiToken
+from policies.models.credentials import ExchangeCredential
+from policies.models.exchange import Exchange
+from policies.models.failover import FailoverChain, FailoverStep
+from policies.models.permissions import OrderSizeLimit, TradingPermission
+from policies.models.routing_settings import RoutingSettings
+from policies.models.strategy import StrategyPolicy
+from policies.models.trading_state import TradingState
+from policies.models.version import PolicyVersion
+
+__all__ = [
+    "ApiToken",
+    "Exchange",
+    "ExchangeCredential",
+    "FailoverChain",
+    "FailoverStep",
+    "OrderSizeLimit",
+    "PolicyVersion",
+    "RoutingSettings",
+    "StrategyPolicy",
+    "TradingPermission",
+    "TradingState",
+]

@@ -1,0 +1,51 @@
+"""Choices of policy fields: the domain's enums with the words people see."""
+
+from django.db import models
+
+from policies.domain import policy
+
+
+class ModeChoices(models.TextChoices):
+    PAPER = policy.Mode.PAPER.value, "Paper: filled against the live book, nothing is sent"
+    SANDBOX = policy.Mode.SANDBOX.value, "Sandbox: the exchange's test system"
+    LIVE = policy.Mode.LIVE.value, "Live: real orders"
+
+
+class TradingStatusChoices(models.TextChoices):
+    ACTIVE = policy.TradingStatus.ACTIVE.value, "Active"
+    REDUCING = policy.TradingStatus.REDUCING.value, "Reduce only"
+    HALTED = policy.TradingStatus.HALTED.value, "Halted"
+
+
+class ScopeChoices(models.TextChoices):
+    GLOBAL = policy.Scope.GLOBAL.value, "Everything"
+    EXCHANGE = policy.Scope.EXCHANGE.value, "Exchange"
+    USER = policy.Scope.USER.value, "User"
+    STRATEGY = policy.Scope.STRATEGY.value, "Strategy"
+    SYMBOL = policy.Scope.SYMBOL.value, "Pair"
+
+
+class OnUnknownExchangeChoices(models.TextChoices):
+    USE_DEFAULT = policy.OnUnknownExchange.USE_DEFAULT.value, "Use the default exchange, and warn"
+    DENY = policy.OnUnknownExchange.DENY.value, "Deny the signal"
+
+
+class OnAllUnhealthyChoices(models.TextChoices):
+    USE_DEFAULT = policy.OnAllUnhealthy.USE_DEFAULT.value, "Use the default exchange unless it is down, and warn"
+    DENY = policy.OnAllUnhealthy.DENY.value, "Deny the signal"
+
+
+class OnMissingCredentialChoices(models.TextChoices):
+    NEXT_EXCHANGE = policy.OnMissingCredential.NEXT_EXCHANGE.value, "Go on to the next exchange of the chain"
+    DENY = policy.OnMissingCredential.DENY.value, "Deny the signal"
+
+
+class OnExtraPrecisionChoices(models.TextChoices):
+    DENY = policy.OnExtraPrecision.DENY.value, "Deny the signal and name the rounded amount"
+    ROUND_DOWN = policy.OnExtraPrecision.ROUND_DOWN.value, "Round down to the exchange's lot"
+
+
+class ExecutionMethodChoices(models.TextChoices):
+    AUTOMATIC = "", "By signal type: market for exits and stops, else a limit at a protective price"
+    LIMIT = "limit", "Limit at a protective price"
+    MARKET = "market", "Market"

@@ -1,0 +1,102 @@
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from policies.models.choices import (
+    OnAllUnhealthyChoices,
+    OnExtraPrecisionChoices,
+    OnMissingCredentialChoices,
+    OnUnknownExchangeChoices,
+)
+from policies.models.exchange import Exchange
+
+
+class RoutingSettings(models.Model):
+    """The one row of settings that concern every signal."""
+
+    default_exchange = models.ForeignKey(
+        Exchange,
+        on_delete=models.PROTECT,
+        related_name="default_of",
+        help_text="Where signals go that name no exchange and whose strategy is not mapped.",
+    )
+    on_unknown_exchange = models.CharField(
+        "unknown exchange name",
+        max_length=20,
+        choices=OnUnknownExchangeChoices.choices,
+        default=OnUnknownExchangeChoices.USE_DEFAULT,
+        help_text="A signal names an exchange we do not know. “Use the default” keeps old clients working; “Deny” is "
+        "safer: a typo never trades.",
+    )
+    on_all_unhealthy = models.CharField(
+        "no healthy exchange",
+        max_length=20,
+        choices=OnAllUnhealthyChoices.choices,
+        default=OnAllUnhealthyChoices.USE_DEFAULT,
+        help_text="Every exchange of the chain is degraded, down or unchecked. In both cases nothing is sent to an "
+        "exchange that is down.",
+    )
+    on_missing_credential = models.CharField(
+        "no keys for an exchange",
+        max_length=20,
+        choices=OnMissingCredentialChoices.choices,
+        default=OnMissingCredentialChoices.NEXT_EXCHANGE,
+        help_text="The user has no usable keys for an exchange of the chain.",
+    )
+    on_extra_precision = models.CharField(
+        "amount finer than the lot",
+        max_length=20,
+        choices=OnExtraPrecisionChoices.choices,
+        default=OnExtraPrecisionChoices.DENY,
+        help_text="A signal's amount has more decimals than the exchange trades. A notional is always rounded down.",
+    )
+    max_slippage_bps = models.DecimalField(
+        "largest slippage",
+        max_digits=7,
+        decimal_places=2,
+        default=Decimal(100),
+        validators=[MinValueValidator(Decimal(1)), MaxValueValidator(Decimal(2000))],
+        help_text="In basis points: how far beyond the best price an order without a limit may go. Also the protective "
+        "limit price sent to the exchange.",
+    )
+    price_collar_bps = models.DecimalField(
+        "price collar",
+        max_digits=7,
+        decimal_places=2,
+        default=Decimal(500),
+        validators=[MinValueValidator(Decimal(10)), MaxValueValidator(Decimal(5000))],
+        help_text="In basis points: a limit price farther than this on the costly side of the market is denied.",
+    )
+    book_max_age_s = models.DecimalField(
+        "oldest usable book",
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal(2),
+        validators=[MinValueValidator(Decimal("0.1")), MaxValueValidator(Decimal(60))],
+        help_text="Seconds. An order book older than this is fetched again before it prices an order.",
+    )
+    signal_max_age_s = models.PositiveIntegerField(
+        "oldest signal",
+        default=300,
+        validators=[MinValueValidator(1)],
+        help_text="Seconds after receipt until a signal that was not sent expires. Its own expires_at may be earlier.",
+    )
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "routing settings"
+        verbose_name_plural = "routing settings"
+        constraints = [models.CheckConstraint(name="routing_settings_one_row", condition=models.Q(pk=1))]
+
+    def __str__(self) -> str:
+        return "Routing settings"
+
+    def clean(self) -> None:
+        if Exchange.objects.filter(pk=self.default_exchange_id, enabled=False).exists():
+            raise ValidationError(
+                {"default_exchange": f"{self.default_exchange_id} is not enabled. Enable it first, or choose another."}
+            )

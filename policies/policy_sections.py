@@ -1,0 +1,289 @@
+"""The sections of the policy file: how each kind of row is read, checked and written."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+
+from policies.domain.numbers import plain
+from policies.domain.permissions import parse_order_size, parse_pair_pattern
+from policies.models import (
+    Exchange,
+    FailoverChain,
+    FailoverStep,
+    OrderSizeLimit,
+    RoutingSettings,
+    StrategyPolicy,
+    TradingPermission,
+)
+from policies.models.failover import check_chain
+
+Values = dict[str, Any]
+Converter = Callable[[Any], Any]
+
+
+class Section(Protocol):
+    """One kind of row. `fields` converts what the file says; a converter raises ValueError with a sentence."""
+
+    name: str
+    fields: Mapping[str, Converter]
+
+    def rows(self) -> Iterable[str]:
+        """The rows there are."""
+
+    def read(self, key: str) -> Values:
+        """A row's fields, or the defaults of a new one. Raises ValidationError if there can be no such row."""
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        """Set these fields, with history. Raises ValidationError."""
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false.")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number.")
+    return value
+
+
+def _decimal(value: Any) -> str:
+    number = Decimal(str(value))
+    if isinstance(value, bool) or not number.is_finite():
+        raise ValueError(f"{value!r} is not a number.")
+    return plain(number)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text; put it in quotes.")
+    return value
+
+
+def _instant(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _slugs(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError("must be a list of exchanges.")
+    return [_text(item) for item in value]
+
+
+def _slugs_or_all(value: Any) -> list[str] | str:
+    return "all" if value == "all" else sorted(_slugs(value))
+
+
+def _pairs(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError("must be a list of pairs.")
+    return [parse_pair_pattern(_text(item)) for item in value]
+
+
+def _order_sizes(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError("must map currencies to the largest order, e.g. {USDT: 5000}.")
+    sizes = dict(parse_order_size(f"{currency} {size}") for currency, size in value.items())
+    return {currency: plain(size) for currency, size in sorted(sizes.items())}
+
+
+_CONVERTERS: dict[str, Converter] = {
+    "BooleanField": _boolean,
+    "PositiveIntegerField": _whole,
+    "DecimalField": _decimal,
+    "DateTimeField": _instant,
+}
+
+
+def _of_model(model: Any, names: Iterable[str]) -> dict[str, Converter]:
+    return {name: _CONVERTERS.get(model._meta.get_field(name).get_internal_type(), _text) for name in names}
+
+
+def _read_fields(row: Any, fields: Mapping[str, Converter]) -> Values:
+    values = {}
+    for name in fields:
+        field = row._meta.get_field(name)
+        value = getattr(row, field.attname)
+        values[name] = plain(value) if isinstance(value, Decimal) else value
+    return values
+
+
+def _write_fields(row: Any, values: Values, reason: str, by: User | None) -> None:
+    for name, value in values.items():
+        setattr(row, row._meta.get_field(name).attname, value)
+    row.full_clean()
+    _save(row, reason, by)
+
+
+def _save(row: Any, reason: str, by: User | None) -> None:
+    row._change_reason, row._history_user = reason, by
+    row.save()
+
+
+class _Exchanges:
+    name = "exchanges"
+    fields: Mapping[str, Converter] = _of_model(
+        Exchange,
+        (
+            "name", "enabled", "mode", "region", "maker_fee_bps", "taker_fee_bps", "max_in_flight",
+            "degraded_above_ms", "stale_after_s", "health_interval_s", "maintenance_from", "maintenance_to",
+            "maintenance_note",
+        ),
+    )  # fmt: skip
+
+    def rows(self) -> Iterable[str]:
+        return Exchange.objects.values_list("slug", flat=True)
+
+    def read(self, key: str) -> Values:
+        return _read_fields(self._row(key), self.fields)
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        _write_fields(self._row(key), values, reason, by)
+
+    def _row(self, key: str) -> Exchange:
+        row = Exchange.objects.filter(pk=key).first()
+        if row is None:
+            raise ValidationError(f"There is no exchange {key!r}.")
+        return row
+
+
+class _RoutingSettings:
+    name = "routing_settings"
+    fields: Mapping[str, Converter] = _of_model(
+        RoutingSettings,
+        (
+            "default_exchange", "on_unknown_exchange", "on_all_unhealthy", "on_missing_credential",
+            "on_extra_precision", "max_slippage_bps", "price_collar_bps", "book_max_age_s", "signal_max_age_s",
+        ),
+    )  # fmt: skip
+
+    def rows(self) -> Iterable[str]:
+        return ["all"]
+
+    def read(self, key: str) -> Values:
+        if key != "all":
+            raise ValidationError("There is one set of routing settings; call it 'all'.")
+        return _read_fields(RoutingSettings.objects.get(), self.fields)
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        _write_fields(RoutingSettings.objects.get(), values, reason, by)
+
+
+class _Strategies:
+    name = "strategies"
+    fields: Mapping[str, Converter] = _of_model(
+        StrategyPolicy, ("exchange", "mode", "execution_method", "enabled", "notes")
+    )
+
+    def rows(self) -> Iterable[str]:
+        return StrategyPolicy.objects.values_list("strategy_id", flat=True)
+
+    def read(self, key: str) -> Values:
+        row = StrategyPolicy.objects.filter(strategy_id=key).first()
+        return _read_fields(row, self.fields) if row else dict.fromkeys(self.fields)
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        row = StrategyPolicy.objects.filter(strategy_id=key).first() or StrategyPolicy(strategy_id=key)
+        _write_fields(row, values, reason, by)
+
+
+class _Chains:
+    name = "failover_chains"
+    fields: Mapping[str, Converter] = {"enabled": _boolean, "steps": _slugs, "notes": _text}
+
+    def rows(self) -> Iterable[str]:
+        return FailoverChain.objects.values_list("primary_id", flat=True)
+
+    def read(self, key: str) -> Values:
+        if not Exchange.objects.filter(pk=key).exists():
+            raise ValidationError(f"There is no exchange {key!r}.")
+        row = FailoverChain.objects.filter(primary_id=key).first()
+        if row is None:
+            return dict.fromkeys(self.fields)
+        return {"enabled": row.enabled, "steps": list(row.slugs()), "notes": row.notes}
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        row = FailoverChain.objects.filter(primary_id=key).first() or FailoverChain(primary_id=key)
+        steps = values.pop("steps", None)
+        _write_fields(row, values, reason, by)
+        if steps is not None:
+            check_chain(key, steps, list(Exchange.objects.filter(enabled=True).values_list("slug", flat=True)))
+            for step in row.steps.all():
+                step._change_reason, step._history_user = reason, by  # type: ignore[attr-defined]
+                step.delete()
+            for position, slug in enumerate(steps):
+                _save(FailoverStep(chain=row, exchange_id=slug, position=position), reason, by)
+
+
+class _Permissions:
+    name = "trading_permissions"
+    fields: Mapping[str, Converter] = {
+        "enabled": _boolean,
+        "exchanges": _slugs_or_all,
+        "pairs": _pairs,
+        "largest_orders": _order_sizes,
+    }
+
+    def rows(self) -> Iterable[str]:
+        return TradingPermission.objects.values_list("user__username", flat=True)
+
+    def read(self, key: str) -> Values:
+        row = TradingPermission.objects.filter(user=self._user(key)).first()
+        if row is None:
+            return dict.fromkeys(self.fields)
+        return {
+            "enabled": row.enabled,
+            "exchanges": "all" if row.all_exchanges else sorted(exchange.slug for exchange in row.exchanges.all()),
+            "pairs": list(row.pairs),
+            "largest_orders": {size.currency: plain(size.max_notional) for size in row.order_sizes.all()},
+        }
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        user = self._user(key)
+        row = TradingPermission.objects.filter(user=user).first() or TradingPermission(user=user)
+        if (exchanges := values.get("exchanges")) is not None:
+            row.all_exchanges = exchanges == "all"
+        _write_fields(row, {name: values[name] for name in ("enabled", "pairs") if name in values}, reason, by)
+        if exchanges is not None:
+            row.exchanges.set(self._known([] if exchanges == "all" else exchanges))
+        if "largest_orders" in values:
+            self._set_sizes(row, values["largest_orders"], reason, by)
+
+    def _set_sizes(self, row: TradingPermission, sizes: dict[str, str], reason: str, by: User | None) -> None:
+        for size in row.order_sizes.exclude(currency__in=sizes):
+            size._change_reason, size._history_user = reason, by  # type: ignore[attr-defined]
+            size.delete()
+        for currency, largest in sizes.items():
+            limit = row.order_sizes.filter(currency=currency).first() or OrderSizeLimit(
+                permission=row, currency=currency
+            )
+            _write_fields(limit, {"max_notional": Decimal(largest)}, reason, by)
+
+    def _known(self, slugs: list[str]) -> list[Exchange]:
+        found = list(Exchange.objects.filter(slug__in=slugs))
+        missing = set(slugs) - {exchange.slug for exchange in found}
+        if missing:
+            raise ValidationError(f"There is no exchange {', '.join(sorted(missing))}.")
+        return found
+
+    def _user(self, name: str) -> User:
+        user = User.objects.filter(username=name).first()
+        if user is None:
+            raise ValidationError(f"There is no user {name!r}. Make one with create_api_client.")
+        return user
+
+
+_ALL: tuple[Section, ...] = (_Exchanges(), _RoutingSettings(), _Strategies(), _Chains(), _Permissions())
+SECTIONS: dict[str, Section] = {section.name: section for section in _ALL}
+"""In the order in which they are applied."""

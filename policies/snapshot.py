@@ -1,0 +1,195 @@
+"""All policy rows compiled into one frozen object, rebuilt when the version number says so.
+
+A process asks for the version at most every `CHECK_INTERVAL_S`, so a change is in force everywhere within that time,
+without a restart. Code that sends orders also asks how old the last check is (`checked_age_s`) and sends nothing when
+the database has not been reachable for too long.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from policies.domain.policy import (
+    CredentialRef,
+    ExchangePolicy,
+    Mode,
+    OnAllUnhealthy,
+    OnExtraPrecision,
+    OnMissingCredential,
+    OnUnknownExchange,
+    PermissionRule,
+    Policy,
+    RoutingRules,
+    Scope,
+    StrategyRule,
+    TradingStateRule,
+    TradingStatus,
+)
+from policies.models import (
+    Exchange,
+    ExchangeCredential,
+    FailoverChain,
+    PolicyVersion,
+    RoutingSettings,
+    StrategyPolicy,
+    TradingPermission,
+    TradingState,
+)
+
+CHECK_INTERVAL_S = 0.25
+
+
+class _Cache:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.policy: Policy | None = None
+        self.checked_at = float("-inf")
+
+
+_cache = _Cache()
+
+
+def current_policy() -> Policy:
+    """Policy as of at most CHECK_INTERVAL_S ago. One query at most every CHECK_INTERVAL_S per process."""
+    if _cache.policy is not None and checked_age_s() < CHECK_INTERVAL_S:
+        return _cache.policy
+    # One thread asks; the others go on with what is known, unless nothing is.
+    if not _cache.lock.acquire(blocking=_cache.policy is None or checked_age_s() > 1.0):
+        assert _cache.policy is not None
+        return _cache.policy
+    try:
+        return refresh()
+    finally:
+        _cache.lock.release()
+
+
+def refresh() -> Policy:
+    """Ask for the version now and rebuild if it changed."""
+    asked_at = time.monotonic()
+    version = current_version()
+    if _cache.policy is None or _cache.policy.version != version:
+        _cache.policy = compile_policy()
+    _cache.checked_at = asked_at
+    return _cache.policy
+
+
+def checked_age_s() -> float:
+    """Seconds since this process last learned the policy version; infinite before the first time."""
+    return time.monotonic() - _cache.checked_at
+
+
+def known_policy() -> Policy | None:
+    """What this process knows, without asking the database; None before the first `refresh`."""
+    return _cache.policy
+
+
+def forget() -> None:
+    """Drop what this process knows (tests)."""
+    _cache.policy = None
+    _cache.checked_at = float("-inf")
+
+
+def current_version() -> int:
+    """The number that changes with every committed change of policy; 0 on an empty database."""
+    return PolicyVersion.objects.filter(pk=1).values_list("version", flat=True).first() or 0
+
+
+def compile_policy() -> Policy:
+    """Read all policy at one instant."""
+    with transaction.atomic():
+        if not connection.savepoint_ids:  # outermost: one consistent view of all tables
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return Policy(
+            version=current_version(),
+            rules=_rules(),
+            exchanges={row.slug: _exchange(row) for row in Exchange.objects.all()},
+            strategies={row.strategy_id: _strategy(row) for row in StrategyPolicy.objects.all()},
+            chains={row.primary_id: row.slugs() for row in _enabled_chains()},
+            permissions={row.user_id: _permission(row) for row in _permissions()},
+            states=_states(),
+            credentials={ref.key: ref for ref in map(_credential, _credentials())},
+        )
+
+
+def _enabled_chains() -> Iterable[FailoverChain]:
+    return FailoverChain.objects.filter(enabled=True).prefetch_related("steps")
+
+
+def _permissions() -> Iterable[TradingPermission]:
+    return TradingPermission.objects.select_related("user").prefetch_related("exchanges", "order_sizes")
+
+
+def _credentials() -> Iterable[ExchangeCredential]:
+    return ExchangeCredential.objects.defer("ciphertext")
+
+
+def _rules() -> RoutingRules:
+    row = RoutingSettings.objects.get()
+    return RoutingRules(
+        default_exchange=row.default_exchange_id,
+        on_unknown_exchange=OnUnknownExchange(row.on_unknown_exchange),
+        on_all_unhealthy=OnAllUnhealthy(row.on_all_unhealthy),
+        on_missing_credential=OnMissingCredential(row.on_missing_credential),
+        on_extra_precision=OnExtraPrecision(row.on_extra_precision),
+        max_slippage_bps=row.max_slippage_bps,
+        price_collar_bps=row.price_collar_bps,
+        book_max_age_s=row.book_max_age_s,
+        signal_max_age_s=row.signal_max_age_s,
+    )
+
+
+def _exchange(row: Exchange) -> ExchangePolicy:
+    return ExchangePolicy(
+        slug=row.slug,
+        name=row.name,
+        enabled=row.enabled and row.slug in settings.ENV["ALLOWED_EXCHANGES"],
+        mode=Mode(row.mode),
+        region=row.region,
+        maker_fee_bps=row.maker_fee_bps,
+        taker_fee_bps=row.taker_fee_bps,
+        max_in_flight=row.max_in_flight,
+        degraded_above_ms=row.degraded_above_ms,
+        stale_after_s=row.stale_after_s,
+        health_interval_s=row.health_interval_s,
+        maintenance_from=row.maintenance_from,
+        maintenance_to=row.maintenance_to,
+    )
+
+
+def _strategy(row: StrategyPolicy) -> StrategyRule:
+    return StrategyRule(row.strategy_id, row.exchange_id, Mode(row.mode), row.enabled, row.execution_method)
+
+
+def _permission(row: TradingPermission) -> PermissionRule:
+    return PermissionRule(
+        user_id=row.user_id,
+        username=row.user.get_username(),
+        user_active=row.user.is_active,
+        enabled=row.enabled,
+        exchanges=None if row.all_exchanges else frozenset(exchange.slug for exchange in row.exchanges.all()),
+        pairs=tuple(row.pairs),
+        max_order_notional={limit.currency: limit.max_notional for limit in row.order_sizes.all()},
+    )
+
+
+def _states() -> dict[tuple[Scope, str], TradingStateRule]:
+    rows = TradingState.objects.exclude(status=TradingStatus.ACTIVE).select_related("changed_by")
+    return {
+        (Scope(row.scope), row.target): TradingStateRule(
+            scope=Scope(row.scope),
+            target=row.target,
+            status=TradingStatus(row.status),
+            reason=row.reason,
+            by=row.changed_by.get_username() if row.changed_by else "the system",
+            since=row.since,
+        )
+        for row in rows
+    }
+
+
+def _credential(row: ExchangeCredential) -> CredentialRef:
+    return CredentialRef(str(row.id), row.user_id, row.exchange_id, Mode(row.mode), row.frozen, row.version)
