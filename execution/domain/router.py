@@ -1,0 +1,202 @@
+"""Where one signal goes, from policy, health and listings. Pure: same inputs, same answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from execution.domain.health import Health, HealthStatus
+from execution.domain.market import Market
+from policies.domain import permissions, trading_state
+from policies.domain.policy import CredentialRef, Mode, PermissionRule, Policy, Scope, TradingStatus, safest
+from policies.domain.reasons import Denied, ReasonCode
+from policies.domain.routing import Candidate, Check, NoRoute, Problem, Resolution, resolve, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the platform last learned of the exchanges. `markets[slug]` is missing until its list was loaded once."""
+
+    health: Mapping[str, Health]
+    markets: Mapping[str, Mapping[str, Market]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What routing needs to know of a signal. Hashable, so a batch asks each distinct question once.
+
+    tried: exchanges proved not to hold it. unpriced: exchanges whose order book could not be had just now.
+    """
+
+    user_id: int
+    symbol: str
+    strategy_id: str = ""
+    requested_exchange: str = ""
+    requested_mode: Mode | None = None
+    tried: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decision before prices: where, in which mode, with which keys, and every candidate's fate.
+
+    `reducing` is set when a trading state lets only reducing orders through.
+    """
+
+    resolution: Resolution
+    exchange: str
+    mode: Mode
+    credential: CredentialRef | None
+    candidates: tuple[Candidate, ...]
+    warning: str
+    reducing: str = ""
+
+
+class Refused(Exception):
+    """A denial with as much of the decision as was made, for the record."""
+
+    def __init__(self, denied: Denied, resolution: Resolution | None) -> None:
+        super().__init__(str(denied))
+        self.denial = denied.denial
+        self.resolution = resolution
+        self.candidates = denied.candidates if isinstance(denied, NoRoute) else ()
+
+
+def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> Answer:
+    """Permissions, halts, explicit > policy > default, then the failover chain. Raises Refused."""
+    resolution = None
+    try:
+        permission = _permitted(policy, question)
+        reducing = _check_halts(policy, question)
+        resolution = resolve(policy, requested=question.requested_exchange, strategy_id=question.strategy_id)
+        found = walk(policy, resolution.exchange, exchange_check(policy, facts, question, permission, now))
+    except Denied as e:
+        raise Refused(e, resolution) from e
+    mode = mode_at(policy, question, found.exchange)
+    state = policy.states.get((Scope.EXCHANGE, found.exchange))
+    return Answer(
+        resolution=resolution,
+        exchange=found.exchange,
+        mode=mode,
+        credential=policy.credentials.get((question.user_id, found.exchange, mode)),
+        candidates=found.candidates,
+        warning=" ".join(filter(None, (resolution.warning, found.warning))),
+        reducing=reducing or (trading_state.describe(state) if state is not None else ""),
+    )
+
+
+def mode_at(policy: Policy, question: Question, exchange: str) -> Mode:
+    """How real an order of this signal would be there: the most cautious of exchange, strategy and signal."""
+    strategy = policy.strategies.get(question.strategy_id)
+    return safest(policy.exchanges[exchange].mode, strategy.mode if strategy else None, question.requested_mode)
+
+
+def exchange_check(
+    policy: Policy, facts: Facts, question: Question, permission: PermissionRule, now: datetime
+) -> Check:
+    """The function that says why an exchange cannot take this signal, for `policies.domain.routing.walk`."""
+
+    def check(slug: str) -> Problem | None:
+        return (
+            _policy_problem(policy, slug, question, permission, now)
+            or _listing_problem(facts, slug, question.symbol)
+            or _credential_problem(policy, slug, question)
+            or health_problem(policy, facts, slug, now)
+        )
+
+    return check
+
+
+def health_problem(policy: Policy, facts: Facts, slug: str, now: datetime) -> Problem | None:
+    """Why the exchange's stored health keeps new orders away, or None."""
+    health = facts.health.get(slug)
+    if health is None or health.checked_at is None:
+        return ReasonCode.HEALTH_STALE, f"{slug} has never been checked."
+    if health.status == HealthStatus.DOWN:
+        return ReasonCode.EXCHANGE_DOWN, f"DOWN since {health.since:%Y-%m-%d %H:%M:%S} UTC: {health.last_error}."
+    if health.status == HealthStatus.MAINTENANCE:
+        return ReasonCode.EXCHANGE_MAINTENANCE, f"{slug} announces maintenance since {health.since:%H:%M:%S} UTC."
+    stale_after = policy.exchanges[slug].stale_after_s
+    age = (now - health.checked_at).total_seconds()
+    if age > stale_after:
+        return ReasonCode.HEALTH_STALE, f"Last health check {age:.0f} s ago; {stale_after} s is the limit."
+    if health.status != HealthStatus.OK:
+        return ReasonCode.UNHEALTHY, f"Degraded since {health.since:%Y-%m-%d %H:%M:%S} UTC: {_why_degraded(health)}."
+    return None
+
+
+def _why_degraded(health: Health) -> str:
+    if health.consecutive_failures or health.latency_ewma_ms is None:
+        return health.last_error or "the last check failed"
+    return f"{health.latency_ewma_ms:.0f} ms on average"
+
+
+def _permitted(policy: Policy, question: Question) -> PermissionRule:
+    permission = policy.permissions.get(question.user_id)
+    denial = permissions.check_user(permission, symbol=question.symbol)
+    if denial is not None:
+        raise Denied(denial.code, denial.detail)
+    assert permission is not None
+    return permission
+
+
+def _check_halts(policy: Policy, question: Question) -> str:
+    scopes = trading_state.signal_scopes(
+        user_id=question.user_id, strategy_id=question.strategy_id, symbol=question.symbol
+    )
+    rule = trading_state.strictest(policy, scopes)
+    if rule is None:
+        return ""
+    if rule.status == TradingStatus.HALTED:
+        denial = trading_state.denial(rule, _name_of(policy, rule.scope, rule.target))
+        raise Denied(denial.code, denial.detail)
+    return trading_state.describe(rule, _name_of(policy, rule.scope, rule.target))
+
+
+def _name_of(policy: Policy, scope: Scope, target: str) -> str:
+    if scope != Scope.USER:
+        return target
+    permission = policy.permissions.get(int(target))
+    return permission.username if permission else target
+
+
+def _policy_problem(
+    policy: Policy, slug: str, question: Question, permission: PermissionRule, now: datetime
+) -> Problem | None:
+    if slug in question.tried:
+        return ReasonCode.ALREADY_TRIED, "An earlier attempt was proved not placed there."
+    if slug in question.unpriced:
+        return ReasonCode.PRICE_UNKNOWN, f"{slug} gives no fresh order book."
+    exchange = policy.exchanges.get(slug)
+    if exchange is None or not exchange.enabled:
+        return ReasonCode.EXCHANGE_DISABLED, f"{slug} is switched off."
+    if not permissions.permits_exchange(permission, slug):
+        return ReasonCode.EXCHANGE_NOT_PERMITTED, f"{permission.username} may not trade on {slug}."
+    state = policy.states.get((Scope.EXCHANGE, slug))
+    if state is not None and state.status == TradingStatus.HALTED:
+        return ReasonCode.TRADING_HALTED, trading_state.describe(state)
+    if exchange.in_maintenance(now):
+        end = f" until {exchange.maintenance_to:%Y-%m-%d %H:%M} UTC" if exchange.maintenance_to else ""
+        return ReasonCode.EXCHANGE_MAINTENANCE, f"Maintenance entered by an operator{end}."
+    return None
+
+
+def _listing_problem(facts: Facts, slug: str, symbol: str) -> Problem | None:
+    markets = facts.markets.get(slug)
+    if not markets:
+        return ReasonCode.MARKETS_NOT_LOADED, f"The pairs of {slug} have not been loaded yet."
+    if symbol not in markets:
+        return ReasonCode.PAIR_NOT_LISTED, f"{slug} does not list {symbol}."
+    return None
+
+
+def _credential_problem(policy: Policy, slug: str, question: Question) -> Problem | None:
+    mode = mode_at(policy, question, slug)
+    if mode == Mode.PAPER:
+        return None
+    credential = policy.credentials.get((question.user_id, slug, mode))
+    if credential is None:
+        return ReasonCode.NO_CREDENTIAL, f"This user has no {mode} keys for {slug}."
+    if credential.frozen:
+        return ReasonCode.CREDENTIAL_FROZEN, f"This user's {mode} keys for {slug} are frozen."
+    return None

@@ -1,0 +1,119 @@
+"""What the platform asks of an exchange, and the plain data that goes in and comes out.
+
+An adapter speaks one exchange's protocol and nothing else: it knows no database, no policy and no simulator. It must
+never guess: what is not proved placed or proved refused is `OutcomeUnknown` (see errors.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from execution.domain.book import OrderBook
+from execution.domain.market import Market
+from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One order as committed to the database before it is sent.
+
+    amount: base units, a multiple of the lot. price: quote per base, a multiple of the tick; None for a market order.
+    sent_at, valid_until: epoch seconds; the exchange must refuse the order after valid_until where it can.
+    exchange_order_id: theirs, once known. baseline: what `Exchange.baseline` returned before sending, or None.
+    filled: base units known to be filled so far (paper orders continue from here).
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    amount: Decimal
+    price: Decimal | None
+    time_in_force: TimeInForce
+    sent_at: float
+    valid_until: float
+    exchange_order_id: str = ""
+    baseline: Mapping[str, Any] | None = None
+    filled: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One execution. amount: base units. fee: in `fee_asset`; negative is a rebate. at: epoch seconds."""
+
+    trade_id: str
+    amount: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_asset: str
+    at: float
+    maker: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """What the exchange says of one order of ours.
+
+    filled_amount: base units so far, always the sum of executions we know one by one: an order whose executions are
+    not all known yet is reported as still working. trades: all executions, or those since `OrderRequest.filled`.
+    """
+
+    exchange_order_id: str
+    status: OrderStatus
+    filled_amount: Decimal = Decimal(0)
+    trades: tuple[Trade, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Money in one asset. total = free + held in orders."""
+
+    free: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The answer of a health check. latency_ms: request to answer."""
+
+    latency_ms: float
+    maintenance: bool = False
+    detail: str = ""
+
+
+class Exchange(Protocol):
+    """One exchange with one account's keys (or none, for public data). Safe for concurrent use on one event loop."""
+
+    slug: str
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Send one order, once. Raises OrderRejected, NotSent, AlreadyPlaced or OutcomeUnknown."""
+
+    async def look_up(self, request: OrderRequest) -> OrderReport | None:
+        """Find our order by what identifies it there, open or closed. None: a clean "there is no such order".
+
+        Raises ExchangeError when the exchange did not answer clearly, which proves nothing.
+        """
+
+    async def cancel(self, request: OrderRequest) -> OrderReport | None:
+        """Ask to cancel a placed order. What became of it `look_up` tells, unless the answer already does.
+
+        Raises ExchangeError.
+        """
+
+    async def baseline(self, request: OrderRequest) -> Mapping[str, Any] | None:
+        """What must be known before sending so that `look_up` can recognise the order; None if its id is enough."""
+
+    async def order_book(self, symbol: str, depth: int) -> OrderBook:
+        """The book now. Raises ExchangeError."""
+
+    async def markets(self) -> Sequence[Market]:
+        """All active spot pairs. Raises ExchangeError."""
+
+    async def balances(self) -> Mapping[str, Balance]:
+        """The account's money by asset. Raises ExchangeError."""
+
+    async def ping(self) -> Ping:
+        """A harmless public call. Raises ExchangeError."""

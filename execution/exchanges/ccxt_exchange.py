@@ -1,0 +1,182 @@
+"""One adapter for every exchange that ccxt speaks; what differs is in the quirk table."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from execution.domain.book import OrderBook
+from execution.domain.market import Market
+from execution.domain.orders import OrderStatus, OrderType, TimeInForce
+from execution.exchanges import ccxt_parse
+from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping
+from execution.exchanges.ccxt_client import share_markets
+from execution.exchanges.errors import ExchangeError, NotSent, OutcomeUnknown
+from execution.exchanges.outcomes import OrderNotThere, asking, placing
+from execution.exchanges.quirks import Quirks, RawOrder
+from policies.domain.reasons import ReasonCode
+
+T = TypeVar("T")
+NONCE_ATTEMPTS = 3
+
+
+class CcxtExchange:
+    """An `Exchange` over one ccxt client. With `public` given it shares that adapter's markets and clock."""
+
+    def __init__(self, quirks: Quirks, client: Any, public: "CcxtExchange | None" = None) -> None:
+        self.slug = quirks.slug
+        self._quirks = quirks
+        self._client = client
+        self._public = public
+        self._loading = asyncio.Lock()
+        self._turn = asyncio.Lock() if quirks.serial else None
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """See `Exchange.place`."""
+        await self._before_sending(request)
+        order = await self._create_once_accepted(request)
+        if order.get("id") is None:
+            # HTTP 200 with an HTML or empty body: ccxt raises nothing and returns an order without id.
+            raise OutcomeUnknown(ReasonCode.OUTCOME_UNKNOWN, "The exchange's answer has no order id.")
+        acknowledged = OrderReport(str(order["id"]), OrderStatus.OPEN)
+        if self._quirks.acknowledges_only:
+            return acknowledged
+        try:
+            return await self._report(order, request)
+        except ExchangeError:
+            return acknowledged  # it is placed; its fills are fetched by the next look-up
+
+    async def look_up(self, request: OrderRequest) -> OrderReport | None:
+        """See `Exchange.look_up`. Asks by the exchange's id if known, else by ours, and checks the echo."""
+        await self._ready()
+        try:
+            with asking(self._quirks.rules):
+                orders = await self._private(self._find, request)
+        except OrderNotThere:
+            return None
+        ours = [order for order in orders if ccxt_parse.is_ours(order, request)]
+        return await self._report(ours[0], request) if ours else None
+
+    async def cancel(self, request: OrderRequest) -> OrderReport | None:
+        """See `Exchange.cancel`. An order that is already gone is no error."""
+        await self._ready()
+        params = {} if request.exchange_order_id else {"clientOrderId": request.client_order_id}
+        try:
+            with asking(self._quirks.rules):
+                await self._private(
+                    self._client.cancel_order, request.exchange_order_id or None, request.symbol, params
+                )
+        except OrderNotThere:
+            pass
+        return None
+
+    async def baseline(self, request: OrderRequest) -> Mapping[str, Any] | None:
+        """None: our client order id identifies the order."""
+        return None
+
+    async def order_book(self, symbol: str, depth: int) -> OrderBook:
+        """See `Exchange.order_book`."""
+        await self._ready()
+        with asking(self._quirks.rules):
+            book = await self._client.fetch_order_book(symbol, depth)
+        return ccxt_parse.order_book(book, symbol, received_at=time.time())
+
+    async def markets(self) -> Sequence[Market]:
+        """See `Exchange.markets`. Always asks the exchange."""
+        with asking(self._quirks.rules):
+            markets = await self._client.load_markets(True)
+        return [market for raw in markets.values() if (market := ccxt_parse.market(raw)) is not None]
+
+    async def balances(self) -> Mapping[str, Balance]:
+        """See `Exchange.balances`."""
+        await self._ready()
+        with asking(self._quirks.rules):
+            return ccxt_parse.balances(await self._private(self._client.fetch_balance))
+
+    async def ping(self) -> Ping:
+        """See `Exchange.ping`. The exchange's clock is taken over on the way."""
+        began = time.perf_counter()
+        with asking(self._quirks.rules):
+            server_ms = await self._client.fetch_time()
+        latency_ms = (time.perf_counter() - began) * 1000
+        if server_ms is None:
+            raise ExchangeError(ReasonCode.EXCHANGE_UNAVAILABLE, "The answer holds no time.")
+        self._client.options["timeDifference"] = int(time.time() * 1000 - latency_ms / 2 - int(server_ms))
+        return Ping(latency_ms)
+
+    async def _create_once_accepted(self, request: OrderRequest) -> RawOrder:
+        """Send the order; again only after a refused nonce, which proves that nothing was placed."""
+        for _ in range(NONCE_ATTEMPTS - 1 if self._quirks.serial else 0):
+            try:
+                with placing(self._quirks.rules):
+                    return await self._private(self._create, request)
+            except NotSent as e:
+                if e.code != ReasonCode.CLOCK_SKEW:
+                    raise
+        with placing(self._quirks.rules):
+            return await self._private(self._create, request)
+
+    async def _find(self, request: OrderRequest) -> Sequence[RawOrder]:
+        if request.exchange_order_id:
+            return [await self._client.fetch_order(request.exchange_order_id, request.symbol)]
+        return await self._quirks.find_by_client_id(self._client, request)
+
+    async def _create(self, request: OrderRequest) -> RawOrder:
+        params = {
+            "clientOrderId": request.client_order_id,
+            **self._quirks.validity(request, int(self._client.options.get("timeDifference") or 0)),
+        }
+        price = None
+        if request.order_type == OrderType.LIMIT:
+            # Never a price with a market order: some exchanges would turn the amount into a cost.
+            price = str(request.price)
+            params |= _time_in_force_params(request.time_in_force)
+        order: RawOrder = await self._client.create_order(
+            request.symbol, request.order_type.value, request.side.value, str(request.amount), price, params
+        )
+        return order
+
+    async def _private(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
+        if self._turn is None:
+            return await call(*args)
+        async with self._turn:
+            return await call(*args)
+
+    async def _before_sending(self, request: OrderRequest) -> None:
+        try:
+            await self._ready()
+        except ExchangeError as e:
+            raise NotSent(ReasonCode.MARKETS_NOT_LOADED, f"Its markets could not be loaded: {e.detail}") from None
+        if request.symbol not in self._client.markets:
+            raise NotSent(ReasonCode.PAIR_NOT_LISTED, f"{self.slug} no longer lists {request.symbol}.")
+
+    async def _ready(self) -> None:
+        """Markets and clock, loaded once by the public client and shared by all others."""
+        if self._client.markets:
+            return
+        async with self._loading:
+            if self._client.markets:
+                return
+            if self._public is not None:
+                await self._public._ready()
+                share_markets(self._public._client, self._client)
+                return
+            with asking(self._quirks.rules):
+                await self._client.load_markets()
+                await self._client.load_time_difference()
+
+    async def _report(self, order: RawOrder, request: OrderRequest) -> OrderReport:
+        trades: Sequence[RawOrder] = order.get("trades") or []
+        filled = ccxt_parse.decimal(order.get("filled"))
+        if filled and ccxt_parse.total(trades) != filled:
+            with asking(self._quirks.rules):
+                trades = await self._private(self._quirks.fetch_trades, self._client, order)
+        return ccxt_parse.report(order, trades, request.amount)
+
+
+def _time_in_force_params(time_in_force: TimeInForce) -> dict[str, Any]:
+    if time_in_force == TimeInForce.PO:
+        return {"postOnly": True}
+    if time_in_force == TimeInForce.GTC:
+        return {}
+    return {"timeInForce": time_in_force.value}

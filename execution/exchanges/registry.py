@@ -1,0 +1,99 @@
+"""Which adapter speaks for which exchange. A dict, and the pool that shares their connections."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from execution.domain.orders import TimeInForce
+from execution.domain.sizing import Capabilities
+from execution.exchanges.base import Exchange
+from execution.exchanges.ccxt_client import new_client
+from execution.exchanges.ccxt_exchange import CcxtExchange
+from execution.exchanges.firi import FiriExchange
+from execution.exchanges.firi_auth import auth_for
+from execution.exchanges.paper import PaperExchange
+from execution.exchanges.quirks import QUIRKS
+from execution.exchanges.transport import Transport
+from policies.domain.credentials import check_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the platform must know of an exchange before it sends anything.
+
+    fingerprint: it keeps no client order id, so its orders are exclusive in doubt and get peculiar amounts.
+    serial: private calls of one key go one after the other.
+    """
+
+    capabilities: Capabilities
+    fingerprint: bool = False
+    serial: bool = False
+
+
+_FIRI = Traits(
+    Capabilities(market_orders=False, times_in_force=frozenset({TimeInForce.GTC})), fingerprint=True, serial=True
+)
+
+
+def adapters() -> tuple[str, ...]:
+    """Slugs of the exchanges there is an adapter for."""
+    return (*QUIRKS, FiriExchange.slug)
+
+
+def traits(slug: str) -> Traits:
+    """See `Traits`."""
+    if slug == FiriExchange.slug:
+        return _FIRI
+    quirks = QUIRKS[slug]
+    return Traits(Capabilities(quirks.market_orders, quirks.times_in_force), serial=quirks.serial)
+
+
+class AdapterPool:
+    """Makes adapters; those of one exchange share connections and markets. `base_urls`: slug -> other host."""
+
+    def __init__(self, *, base_urls: Mapping[str, str], timeout_s: float) -> None:
+        self._base_urls = base_urls
+        self._timeout_s = timeout_s
+        self._transports: dict[str, Transport] = {}
+        self._public: dict[str, Exchange] = {}
+
+    def public(self, slug: str) -> Exchange:
+        """The one adapter without keys."""
+        if slug not in self._public:
+            self._public[slug] = self._new_public(slug)
+        return self._public[slug]
+
+    def private(self, slug: str, secrets: Mapping[str, str], *, sandbox: bool = False) -> Exchange:
+        """An adapter with one account's keys. Raises ValueError when they do not have the right form."""
+        problems = check_secrets(slug, secrets)
+        if problems:
+            raise ValueError(" ".join(problems.values()))
+        if slug == FiriExchange.slug:
+            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s, auth=auth_for(secrets))
+        quirks = QUIRKS[slug]
+        client = new_client(quirks, self._transport(slug), timeout_s=self._timeout_s, secrets=secrets, sandbox=sandbox)
+        public = self.public(slug)
+        assert isinstance(public, CcxtExchange)
+        return CcxtExchange(quirks, client, public)
+
+    def paper(self, slug: str, *, taker_fee_bps: Decimal, maker_fee_bps: Decimal) -> Exchange:
+        """Fills on paper against the live book."""
+        return PaperExchange(self.public(slug), taker_fee_bps=taker_fee_bps, maker_fee_bps=maker_fee_bps)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for transport in self._transports.values():
+            await transport.close()
+        self._transports.clear()
+        self._public.clear()
+
+    def _new_public(self, slug: str) -> Exchange:
+        if slug == FiriExchange.slug:
+            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s)
+        quirks = QUIRKS[slug]
+        return CcxtExchange(quirks, new_client(quirks, self._transport(slug), timeout_s=self._timeout_s))
+
+    def _transport(self, slug: str) -> Transport:
+        if slug not in self._transports:
+            self._transports[slug] = Transport(self._base_urls.get(slug))
+        return self._transports[slug]

@@ -1,0 +1,24 @@
+"""Rows that the machine writes: signals, decisions, orders, fills, positions, health, markets."""
+
+from execution.models.decision import Decision
+from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
+from execution.models.market import Market
+from execution.models.order import Fill, Order, OrderEvent
+from execution.models.position import FeeTotal, Position
+from execution.models.signal import Signal
+from execution.models.worker import Heartbeat
+
+__all__ = [
+    "Decision",
+    "ExchangeHealth",
+    "FeeTotal",
+    "Fill",
+    "HealthEvent",
+    "HealthSample",
+    "Heartbeat",
+    "Market",
+    "Order",
+    "OrderEvent",
+    "Position",
+    "Signal",
+]

@@ -1,0 +1,116 @@
+"""The exchanges of the contract suite, and what a test needs of each."""
+
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from execution.domain.orders import OrderType, Side, TimeInForce
+from execution.exchanges.base import Exchange, OrderReport, OrderRequest
+from execution.simulator.process import RunningSimulator
+
+Levels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One exchange with an exact book: 1 at the best ask, 2 at the next.
+
+    pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution.
+    """
+
+    name: str
+    slug: str
+    symbol: str
+    secrets: Mapping[str, str]
+    balances: dict[str, str]
+    bids: Levels
+    asks: Levels
+    fee_bps: Decimal
+    pays_in: str
+    acknowledges_only: bool = False
+    immediate: bool = True
+    market_orders: bool = True
+    tells_price: bool = True
+    paper: bool = False
+
+    @property
+    def client_id(self) -> str:
+        return self.secrets.get("client_id", "")
+
+    @property
+    def best_ask(self) -> Decimal:
+        return Decimal(self.asks[0][0])
+
+
+_BIDS: Levels = (("49990", "1"), ("49980", "2"))
+_ASKS: Levels = (("50010", "1"), ("50020", "2"))
+_BINANCE = Case(
+    "binance", "binance", "BTC/USDT", {"api_key": "binance-key", "secret": "binance-secret"},
+    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC",
+)  # fmt: skip
+_KRAKEN = Case(
+    "kraken", "kraken", "BTC/USD", {"api_key": "kraken-key", "secret": "a3Jha2VuLXNlY3JldA=="},
+    {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(40), "USD", acknowledges_only=True,
+)  # fmt: skip
+_FIRI = Case(
+    "firi", "firi", "BTC/NOK", {"api_key": "firi-key", "secret": "firi-secret", "client_id": "user-1"},
+    {"NOK": "10000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(50), "NOK",
+    acknowledges_only=True, immediate=False, market_orders=False, tells_price=False,
+)  # fmt: skip
+PAPER = replace(_BINANCE, name="paper", paper=True, pays_in="USDT")
+LIVE = (_BINANCE, _KRAKEN, _FIRI)
+CASES = (*LIVE, PAPER)
+
+
+@dataclass(frozen=True)
+class Connected:
+    """An exchange as a test holds it."""
+
+    case: Case
+    adapter: Exchange
+    simulator: RunningSimulator
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+
+    def request(self, amount: str = "0.5", price: str | None = "50010", **changes: Any) -> OrderRequest:
+        """A buy; the baseline is taken as the sender does."""
+        now = time.time()
+        basic = OrderRequest(
+            client_order_id=uuid.uuid4().hex,
+            symbol=self.case.symbol,
+            side=Side.BUY,
+            order_type=OrderType.LIMIT if price else OrderType.MARKET,
+            amount=Decimal(amount),
+            price=Decimal(price) if price else None,
+            time_in_force=TimeInForce.GTC,
+            sent_at=now,
+            valid_until=now + 5,
+        )
+        request = replace(basic, **changes)
+        return replace(request, baseline=self.run(self.adapter.baseline(request)))
+
+    def place(self, request: OrderRequest) -> OrderReport:
+        """Send it."""
+        report: OrderReport = self.run(self.adapter.place(request))
+        return report
+
+    def look_up(self, request: OrderRequest, report: OrderReport | None = None) -> OrderReport | None:
+        """Find it: by the exchange's id if a report is given, else by what identifies it."""
+        known = replace(request, exchange_order_id=report.exchange_order_id) if report else request
+        found: OrderReport | None = self.run(self.adapter.look_up(known))
+        return found
+
+    def settled(self, request: OrderRequest) -> OrderReport:
+        """Place, and look once where the exchange only acknowledges."""
+        report = self.place(request)
+        if self.case.acknowledges_only:
+            found = self.look_up(request, report)
+            assert found is not None
+            return found
+        return report
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """What was really placed."""
+        return self.simulator.control.ledger(self.case.slug)

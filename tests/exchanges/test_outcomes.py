@@ -1,0 +1,119 @@
+"""What an error proves: every class of the pinned ccxt, and the exchanges' own words."""
+
+import asyncio
+import inspect
+
+import aiohttp
+import ccxt.async_support as ccxt
+import pytest
+
+from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
+from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing
+from execution.exchanges.quirks import BINANCE, KRAKEN, QUIRKS
+from policies.domain.reasons import ReasonCode
+
+CLASSES = [cls for _, cls in inspect.getmembers(ccxt, inspect.isclass) if issubclass(cls, ccxt.BaseError)]
+PROOF = {
+    "AccountNotEnabled", "AccountSuspended", "AddressPending", "ArgumentsRequired", "AuthenticationError", "BadRequest",
+    "BadSymbol", "ContractUnavailable", "InsufficientFunds", "InvalidAddress", "InvalidOrder",
+    "ManualInteractionNeeded", "MarginModeAlreadySet", "MarketClosed", "NoChange", "NotSupported", "OperationRejected",
+    "OrderImmediatelyFillable", "OrderNotCached", "OrderNotFillable", "OrderNotFound", "PermissionDenied",
+    "RestrictedLocation",
+}  # fmt: skip
+NEVER_LEFT = {"DDoSProtection", "ExchangeClosedByUser", "InvalidNonce", "InvalidProxySettings", "RateLimitExceeded"}
+NEVER_LEFT |= {"ChecksumError"}
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_class_of_ccxt_has_the_verdict_we_decided_on(cls):
+    error = classify(cls("binance said something"), ())
+
+    if cls.__name__ in PROOF:
+        assert type(error) is OrderRejected
+    elif cls.__name__ in NEVER_LEFT:
+        assert type(error) is NotSent
+    elif cls.__name__ == "DuplicateOrderId":
+        assert type(error) is AlreadyPlaced
+    else:
+        assert type(error) is OutcomeUnknown
+
+
+def test_the_table_names_only_classes_that_ccxt_has():
+    assert set(BY_CLASS) <= set(CLASSES)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ValueError("x"), RuntimeError("x"), OSError("x")])
+def test_anything_that_is_not_ccxts_is_unknown(error):
+    assert type(classify(error, ())) is OutcomeUnknown
+
+
+@pytest.mark.parametrize(
+    ("rules", "text", "cls", "code"),
+    [
+        (BINANCE.rules, 'binance {"code":-2010,"msg":"Duplicate order sent."}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (BINANCE.rules, 'binance {"code":-2015,"msg":"Invalid API-key"}', OrderRejected, "AUTHENTICATION_FAILED"),
+        (
+            KRAKEN.rules,
+            'kraken {"error":["EGeneral:Invalid arguments:cl_ord_id not unique"]}',
+            AlreadyPlaced,
+            "OUTCOME_UNKNOWN",
+        ),
+        (KRAKEN.rules, 'kraken {"error":["EService:Deadline elapsed"]}', NotSent, "EXCHANGE_UNAVAILABLE"),
+        (KRAKEN.rules, 'kraken {"error":["EService:Market in post_only mode"]}', OrderRejected, "EXCHANGE_MAINTENANCE"),
+        (KRAKEN.rules, 'kraken {"error":["EOrder:Orders limit exceeded"]}', NotSent, "RATE_LIMITED"),
+        (KRAKEN.rules, 'kraken {"error":["EService:Timeout"]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+    ],
+)
+def test_an_exchanges_own_words_prove_more_than_the_class(rules, text, cls, code):
+    error = classify(ccxt.ExchangeError(text), rules)
+
+    assert (type(error), error.code) == (cls, code)
+
+
+def test_a_revoked_key_does_not_look_like_a_ban():
+    # ccxt raises DDoSProtection for -2015 after one good call of the same client.
+    error = classify(ccxt.DDoSProtection('binance {"code":-2015,"msg":"Invalid API-key, IP"}'), BINANCE.rules)
+
+    assert (error.code, error.venue_fault) == (ReasonCode.AUTHENTICATION_FAILED, False)
+
+
+def test_a_connection_that_was_never_made_proves_that_nothing_was_sent():
+    cause = aiohttp.ClientConnectorError(connection_key=None, os_error=OSError("refused"))  # type: ignore[arg-type]
+    error = ccxt.ExchangeNotAvailable("binance POST")
+    error.__cause__ = cause
+
+    assert type(classify(error, ())) is NotSent
+    assert type(classify(ccxt.ExchangeNotAvailable("binance POST"), ())) is OutcomeUnknown
+
+
+def test_the_exchanges_wish_to_wait_is_kept():
+    token = last_answer.set(HttpAnswer(429, {"Retry-After": "17"}))
+    try:
+        assert classify(ccxt.RateLimitExceeded("x"), ()).retry_after_s == 17
+    finally:
+        last_answer.reset(token)
+
+
+def test_signatures_in_urls_are_not_kept():
+    url = "https://api.binance.com/api/v3/order?timestamp=1&signature=abcdef0123"
+
+    assert classify(ccxt.RequestTimeout(f"binance POST {url}"), ()).detail == (
+        "binance POST https://api.binance.com/api/v3/order"
+    )
+
+
+def test_cancellation_is_not_an_exchange_error():
+    with pytest.raises(asyncio.CancelledError), placing(()):
+        raise asyncio.CancelledError
+
+
+def test_a_failed_question_proves_nothing_about_an_order():
+    with pytest.raises(ExchangeError) as caught, asking(()):
+        raise ccxt.InvalidOrder("unknown order")
+
+    assert type(caught.value) is ExchangeError
+
+
+@pytest.mark.parametrize("quirks", QUIRKS.values(), ids=lambda quirks: quirks.slug)
+def test_nothing_that_moves_money_out_is_in_reach(quirks):
+    assert not [path for path in quirks.paths if any(word in path.lower() for word in ("withdraw", "transfer"))]
