@@ -1,0 +1,5 @@
+"""`python -m execution.simulator`."""
+
+from execution.simulator.cli import main
+
+main()

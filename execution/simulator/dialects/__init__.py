@@ -1,0 +1,12 @@
+"""The exchanges' wire protocols. To add one: a package with a `Dialect`, a row in `markets.EXCHANGES`, a line here."""
+
+from execution.simulator.dialects.base import Dialect
+from execution.simulator.dialects.binance import Binance
+from execution.simulator.dialects.firi import Firi
+from execution.simulator.dialects.kraken import Kraken
+
+DIALECTS: dict[str, type[Dialect]] = {
+    "binance": Binance,
+    "kraken": Kraken,
+    "firi": Firi,
+}
