@@ -1,0 +1,112 @@
+"""Health and listings of the exchanges, kept in the process and re-read when they are older than half a second."""
+
+import threading
+import time
+
+from execution.domain.health import Health, HealthStatus
+from execution.domain.market import Market as MarketFacts
+from execution.domain.router import Facts
+from execution.exchanges.registry import adapters
+from execution.models import ExchangeHealth, Market
+from policies.domain.symbols import glue_index
+from policies.snapshot import current_policy
+
+MAX_AGE_S = 0.5
+
+
+class _Cache:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self.facts = Facts({}, {})
+        self.versions: dict[str, int] = {}
+        self.glued: dict[str, str] = {}
+        self.read_at = float("-inf")
+
+
+_cache = _Cache()
+
+
+def current_facts() -> Facts:
+    """Health and listings as of at most MAX_AGE_S ago. One small query at most every MAX_AGE_S per process."""
+    if time.monotonic() - _cache.read_at < MAX_AGE_S:
+        return _cache.facts
+    never_read = not _cache.versions
+    if not _cache.lock.acquire(blocking=never_read):
+        return _cache.facts
+    try:
+        return refresh_facts()
+    finally:
+        _cache.lock.release()
+
+
+def refresh_facts() -> Facts:
+    """Read health now, and the pairs of every exchange whose list changed."""
+    asked_at = time.monotonic()
+    rows = list(ExchangeHealth.objects.all())
+    markets = dict(_cache.facts.markets)
+    for row in rows:
+        if _cache.versions.get(row.exchange_id) != row.markets_version:
+            markets[row.exchange_id] = _load_markets(row.exchange_id)
+            _cache.versions[row.exchange_id] = row.markets_version
+            _cache.glued = {}
+    _cache.facts = Facts({row.exchange_id: health_of(row) for row in rows}, markets)
+    _cache.read_at = asked_at
+    return _cache.facts
+
+
+def known_facts() -> Facts:
+    """What this process knows, without asking the database."""
+    return _cache.facts
+
+
+def age_s() -> float:
+    """Seconds since this process last read health; infinite before the first time."""
+    return time.monotonic() - _cache.read_at
+
+
+def forget() -> None:
+    """Drop what this process knows (tests)."""
+    _cache.forget()
+
+
+def glued_symbols() -> dict[str, str]:
+    """`BTCUSDT` -> `BTC/USDT` over all listed pairs."""
+    facts = current_facts()
+    if not _cache.glued:
+        _cache.glued = glue_index({symbol for markets in facts.markets.values() for symbol in markets})
+    return _cache.glued
+
+
+def is_listed_somewhere(symbol: str) -> bool | None:
+    """Whether any exchange lists the pair; None while the list of an exchange that might is still missing."""
+    markets = current_facts().markets
+    if any(symbol in listed for listed in markets.values()):
+        return True
+    exchanges = current_policy().exchanges
+    missing = [slug for slug in adapters() if exchanges[slug].enabled and not markets.get(slug)]
+    return None if missing else False
+
+
+def health_of(row: ExchangeHealth) -> Health:
+    """The domain's view of a health row."""
+    return Health(
+        status=HealthStatus(row.status),
+        since=row.since,
+        checked_at=row.checked_at,
+        latency_ms=row.latency_ms,
+        latency_ewma_ms=row.latency_ewma_ms,
+        consecutive_failures=row.consecutive_failures,
+        consecutive_successes=row.consecutive_successes,
+        last_error=row.last_error,
+    )
+
+
+def _load_markets(slug: str) -> dict[str, MarketFacts]:
+    rows = Market.objects.filter(exchange_id=slug, active=True)
+    return {
+        row.symbol: MarketFacts(row.symbol, row.tick, row.lot, row.min_amount, row.max_amount, row.min_notional)
+        for row in rows
+    }

@@ -1,0 +1,186 @@
+"""Everything the page of one signal tells: the outcome in a sentence, why, and why not elsewhere."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Prefetch
+
+from execution.domain.orders import OrderStatus, SignalStatus
+from execution.models import Decision, Order, Signal
+from execution.selectors.timeline import Entry, signal_timeline
+from policies.display.formats import amount, money
+from policies.domain.numbers import plain
+from policies.domain.reasons import MANUAL, ReasonCode
+from policies.domain.reasons import Entry as ManualEntry
+
+# Clients put whatever they like into `details`; what is named like a secret is not shown.
+_SECRET_NAME = re.compile(r"key|secret|pass|token|auth|signature|credential", re.IGNORECASE)
+_REMOVED = "[removed]"
+_DOUBTFUL = (OrderStatus.UNKNOWN, OrderStatus.NEEDS_ATTENTION)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """One exchange of the chain in a decision."""
+
+    exchange: str
+    code: str
+    sentence: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTable:
+    """One decision with its candidates in chain order."""
+
+    decision: Decision
+    rows: tuple[CandidateRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalPage:
+    """What the page shows."""
+
+    sentence: str
+    manual: ManualEntry | None
+    timeline: list[Entry]
+    decisions: list[DecisionTable]
+    orders: list[Order]
+    request_json: str
+    doubtful: Order | None
+
+
+def read_signal_page(signal: Signal) -> SignalPage:
+    """Five queries."""
+    decisions = list(signal.decisions.all())
+    orders = list(
+        signal.orders.select_related("user", "credential")
+        .defer("credential__ciphertext")
+        .prefetch_related("events", Prefetch("fills"))
+        .order_by("attempt")
+    )
+    return SignalPage(
+        sentence=signal_sentence(signal, orders),
+        manual=manual_entry(signal.reason_code),
+        timeline=signal_timeline(signal, decisions, orders),
+        decisions=[_table(decision) for decision in decisions],
+        orders=orders,
+        request_json=json.dumps(request_body(signal), indent=2),
+        doubtful=next((order for order in orders if order.status in _DOUBTFUL), None),
+    )
+
+
+def manual_entry(code: str) -> ManualEntry | None:
+    """The manual's entry for a code of ours."""
+    return MANUAL.get(ReasonCode(code)) if code in ReasonCode.__members__ else None
+
+
+def signal_sentence(signal: Signal, orders: list[Order]) -> str:
+    """What became of the signal, in one sentence."""
+    doubtful = next((order for order in orders if order.status in _DOUBTFUL), None)
+    if doubtful is not None:
+        return (
+            f"The order was sent to {doubtful.exchange_id} and what became of it is not known: it may be live there. "
+            "It is looked up until that is settled, and not sent again meanwhile."
+        )
+    if signal.reason_detail:
+        return signal.reason_detail
+    entry = manual_entry(signal.reason_code)
+    if entry is not None:
+        return entry.meaning
+    base, _, quote = signal.symbol.partition("/")
+    if signal.status in {SignalStatus.FILLED, SignalStatus.PARTIAL_FILL} and signal.filled_amount:
+        price = signal.filled_notional / signal.filled_amount
+        fees = _fees(orders)
+        paid = f", fees {fees}" if fees else ""
+        return (
+            f"{amount(signal.filled_amount)} {base} at {money(price)} {quote} on average on {signal.exchange_id}{paid}."
+        )
+    return _PROGRESS.get(SignalStatus(signal.status), "")
+
+
+_PROGRESS = {
+    SignalStatus.PENDING: "Received; waits for a worker to route it.",
+    SignalStatus.ROUTING: "A worker is deciding where it goes.",
+    SignalStatus.QUEUED: "Routed; its order waits to be sent.",
+    SignalStatus.EXECUTING: "Its order is at the exchange, or on the way there.",
+}
+
+
+def _fees(orders: list[Order]) -> str:
+    totals: dict[str, Any] = {}
+    for order in orders:
+        for fill in order.fills.all():
+            if fill.fee:
+                totals[fill.fee_asset] = totals.get(fill.fee_asset, 0) + fill.fee
+    return ", ".join(f"{amount(total)} {asset}" for asset, total in sorted(totals.items()))
+
+
+def _table(decision: Decision) -> DecisionTable:
+    rows = tuple(
+        CandidateRow(
+            exchange=str(row.get("exchange", "")),
+            code=str(row.get("code", "")),
+            sentence=_candidate_sentence(row),
+            chosen=bool(decision.exchange) and row.get("exchange") == decision.exchange,
+        )
+        for row in decision.candidates
+    )
+    return DecisionTable(decision, rows)
+
+
+def _candidate_sentence(row: Mapping[str, Any]) -> str:
+    entry = manual_entry(str(row.get("code", "")))
+    return str(row.get("detail") or (entry.meaning if entry else ""))
+
+
+def request_body(signal: Signal) -> dict[str, Any]:
+    """What the client sent, as it was stored, without what looks like a secret."""
+    numbers = {
+        "amount": signal.amount,
+        "notional": signal.notional,
+        "limit_price": signal.limit_price,
+        "max_slippage_bps": signal.max_slippage_bps,
+    }
+    words = {
+        "strategy_id": signal.strategy_id,
+        "exchange": signal.requested_exchange,
+        "signal_type": signal.signal_type,
+        "order_type": signal.order_type,
+        "time_in_force": signal.time_in_force,
+        "mode": signal.requested_mode,
+    }
+    return {
+        "symbol": signal.symbol,
+        "side": signal.side,
+        **{name: plain(value) for name, value in numbers.items() if value is not None},
+        **{name: value for name, value in words.items() if value},
+        **without_secrets(signal.extra),
+    }
+
+
+def without_secrets(value: Any) -> Any:
+    """The same structure with the value of everything that is named like a secret removed."""
+    if isinstance(value, dict):
+        return {
+            key: _REMOVED if _SECRET_NAME.search(str(key)) else without_secrets(item) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def as_api_call(signal: Signal, url: str) -> str:
+    """The signal as a command line that would submit it again, with a key and a token to be filled in."""
+    body = json.dumps(request_body(signal))
+    return (
+        f"curl -X POST {shlex.quote(url)} \\\n"
+        "  -H 'Authorization: Token YOUR_TOKEN' \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        "  -H 'Idempotency-Key: NEW_KEY' \\\n"
+        f"  -d {shlex.quote(body)}"
+    )

@@ -1,0 +1,232 @@
+"""Storing what was decided for a batch of signals: decision rows, orders, and the signals' new state."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from execution.domain.orders import OrderStatus, OrderType, SignalStatus, TimeInForce
+from execution.services.claims import ClaimedSignal, WorkingOrder
+from execution.services.sql import as_rows, execute, fetch, names_of, recordset
+from policies.domain.policy import Mode
+from policies.domain.reasons import Denial
+from policies.domain.routing import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order to be made for a signal. With `send_now` it is stored as already claimed by this worker."""
+
+    exchange: str
+    credential_id: str | None
+    mode: Mode
+    order_type: OrderType
+    time_in_force: TimeInForce
+    amount: Decimal
+    price: Decimal | None
+    reference_price: Decimal
+    exclusive: bool
+    send_now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decision about one claimed signal: an order, or a denial."""
+
+    signal: ClaimedSignal
+    policy_version: int
+    source: str = ""
+    primary: str = ""
+    method: str = ""
+    warning: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    order: NewOrder | None = None
+    denial: Denial | None = None
+    final_status: SignalStatus = SignalStatus.DENIED
+    took_us: int = 0
+
+
+_MOVED = (
+    "id uuid, claimed_until timestamptz, status text, attempt int, exchange text, code text, detail text, "
+    "final_at timestamptz"
+)
+_MOVE_SIGNALS = f"""
+UPDATE execution_signal s
+SET status = v.status, attempt = v.attempt, exchange_id = v.exchange, reason_code = v.code, reason_detail = v.detail,
+    claimed_until = NULL, final_at = v.final_at
+FROM {recordset(_MOVED)}
+WHERE s.id = v.id AND s.status = 'routing' AND s.claimed_until = v.claimed_until
+  AND (v.final_at IS NOT NULL OR s.cancel_requested_at IS NULL)
+RETURNING s.id
+"""
+_CANCEL_WITHDRAWN = """
+UPDATE execution_signal
+SET status = 'cancelled', reason_code = 'CANCELLED_BY_CLIENT', claimed_until = NULL, final_at = %(now)s,
+    reason_detail = 'Cancelled before it was routed. Nothing was sent.'
+WHERE id = ANY(%(ids)s::uuid[]) AND status = 'routing' AND cancel_requested_at IS NOT NULL
+"""
+_DECISION = (
+    'signal_id uuid, attempt int, policy_version bigint, source text, "primary" text, exchange text, method text, '
+    "mode text, code text, detail text, warning text, candidates text, took_us int"
+)
+_INSERT_DECISIONS = f"""
+INSERT INTO execution_decision (signal_id, attempt, decided_at, policy_version, source, "primary", exchange, method,
+                                mode, reason_code, detail, warning, candidates, took_us)
+SELECT v.signal_id, v.attempt, %(now)s, v.policy_version, v.source, v."primary", v.exchange, v.method, v.mode, v.code,
+       v.detail, v.warning, v.candidates::jsonb, v.took_us
+FROM {recordset(_DECISION)}
+"""
+_ORDER = (
+    "id uuid, signal_id uuid, user_id int, exchange text, credential_id uuid, attempt int, mode text, symbol text, "
+    "side text, order_type text, time_in_force text, amount numeric, price numeric, reference_price numeric, "
+    "priority int, expires_at timestamptz, exclusive bool, status text, submitted_at timestamptz, "
+    "valid_until timestamptz, next_check_at timestamptz"
+)
+_INSERT_ORDERS = f"""
+WITH made AS (
+    INSERT INTO execution_order (
+        id, signal_id, user_id, exchange_id, credential_id, attempt, mode, symbol, side, order_type, time_in_force,
+        amount, price, reference_price, priority, expires_at, exclusive, status, reason_code, reason_detail,
+        exchange_order_id, filled_amount, filled_notional, baseline, created_at, submitted_at, valid_until, acked_at,
+        next_check_at, clean_misses, cancel_requested_at, cancel_code, cancel_reason, final_at)
+    SELECT v.id, v.signal_id, v.user_id, v.exchange, v.credential_id, v.attempt, v.mode, v.symbol, v.side,
+           v.order_type, v.time_in_force, v.amount, v.price, v.reference_price, v.priority, v.expires_at, v.exclusive,
+           v.status, '', '', '', 0, 0, NULL, %(now)s, v.submitted_at, v.valid_until, NULL, v.next_check_at, 0, NULL,
+           '', '', NULL
+    FROM {recordset(_ORDER)}
+    RETURNING id, status
+)
+INSERT INTO execution_orderevent (order_id, at, old_status, new_status, reason_code, detail)
+SELECT id, %(now)s, '', status, '', '' FROM made
+"""
+
+
+def store_decisions(
+    decided: Sequence[Decided], *, now: datetime, validity_s: float, check_after_s: float
+) -> list[WorkingOrder]:
+    """Commit a batch of decisions; returns the orders that this worker may now send.
+
+    A signal whose claim was lost meanwhile is left alone; one that was cancelled meanwhile ends cancelled.
+    """
+    if not decided:
+        return []
+    with transaction.atomic():
+        kept_ids = _move_signals(decided, now)
+        kept = [item for item in decided if item.signal.id in kept_ids]
+        if len(kept) < len(decided):
+            lost = [item.signal.id for item in decided if item.signal.id not in kept_ids]
+            execute(_CANCEL_WITHDRAWN, {"ids": lost, "now": now})
+        if not kept:
+            return []
+        _insert_decisions(kept, now)
+        orders = [(_order_of(item, now, validity_s), item) for item in kept if item.order is not None]
+        if orders:
+            _insert_orders(orders, now, now + timedelta(seconds=check_after_s))
+    return [order for order, item in orders if item.order is not None and item.order.send_now]
+
+
+def _move_signals(decided: Sequence[Decided], now: datetime) -> set[UUID]:
+    rows = [
+        (
+            item.signal.id,
+            item.signal.claimed_until,
+            _signal_status(item),
+            item.signal.attempt + (item.order is not None),
+            item.order.exchange if item.order else None,
+            item.denial.code.value if item.denial else "",
+            item.denial.detail if item.denial else "",
+            now if item.denial else None,
+        )
+        for item in decided
+    ]
+    return {row[0] for row in fetch(_MOVE_SIGNALS, {"rows": as_rows(rows, names_of(_MOVED))})}
+
+
+def _signal_status(item: Decided) -> str:
+    if item.order is None:
+        return item.final_status.value
+    return (SignalStatus.EXECUTING if item.order.send_now else SignalStatus.QUEUED).value
+
+
+def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
+    rows = [
+        (
+            item.signal.id,
+            item.signal.attempt + 1,
+            item.policy_version,
+            item.source,
+            item.primary,
+            item.order.exchange if item.order else "",
+            item.method,
+            item.order.mode.value if item.order else "",
+            item.denial.code.value if item.denial else "",
+            item.denial.detail if item.denial else "",
+            item.warning,
+            candidates_json(item.candidates),
+            item.took_us,
+        )
+        for item in decided
+    ]
+    execute(_INSERT_DECISIONS, {"rows": as_rows(rows, names_of(_DECISION)), "now": now})
+
+
+@lru_cache(maxsize=256)
+def candidates_json(candidates: tuple[Candidate, ...]) -> str:
+    """The candidates as stored. A batch mostly repeats the same few."""
+    return json.dumps(
+        [{"exchange": c.exchange, "code": c.code.value if c.code else "", "detail": c.detail} for c in candidates]
+    )
+
+
+def _order_of(item: Decided, now: datetime, validity_s: float) -> WorkingOrder:
+    order, signal = item.order, item.signal
+    assert order is not None
+    return WorkingOrder(
+        id=uuid4(),
+        signal_id=signal.id,
+        user_id=signal.user_id,
+        exchange=order.exchange,
+        credential_id=UUID(order.credential_id) if order.credential_id else None,
+        mode=order.mode,
+        status=OrderStatus.SUBMITTING if order.send_now else OrderStatus.QUEUED,
+        strategy_id=signal.strategy_id,
+        symbol=signal.symbol,
+        side=signal.wanted.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        amount=order.amount,
+        price=order.price,
+        reference_price=order.reference_price,
+        filled_amount=Decimal(0),
+        exchange_order_id="",
+        baseline=None,
+        exclusive=order.exclusive,
+        submitted_at=now,
+        valid_until=now + timedelta(seconds=validity_s),
+        expires_at=signal.expires_at,
+        clean_misses=0,
+        cancel_requested_at=None,
+        received_at=signal.received_at,
+    )
+
+
+def _insert_orders(orders: Sequence[tuple[WorkingOrder, Decided]], now: datetime, check_at: datetime) -> None:
+    rows = []
+    for order, item in orders:
+        assert item.order is not None
+        sent = item.order.send_now
+        rows.append(
+            (
+                order.id, order.signal_id, order.user_id, order.exchange, order.credential_id,
+                item.signal.attempt + 1, order.mode.value, order.symbol, order.side.value, order.order_type.value,
+                order.time_in_force.value, order.amount, order.price, item.order.reference_price,
+                item.signal.priority, order.expires_at, order.exclusive, order.status.value,
+                order.submitted_at if sent else None, order.valid_until if sent else None, check_at if sent else None,
+            )
+        )  # fmt: skip
+    execute(_INSERT_ORDERS, {"rows": as_rows(rows, names_of(_ORDER)), "now": now})

@@ -1,0 +1,351 @@
+"""The executor's thread and event loop: claims work, hands it to the stages, sweeps for what was missed."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+import uvloop
+from django.db import Error as DatabaseError
+
+from execution import metrics
+from execution.domain.market import Market
+from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
+from execution.domain.router import Facts
+from execution.exchanges.registry import AdapterPool
+from execution.selectors import facts as facts_selector
+from execution.services import claims, health
+from execution.services.claims import WorkingOrder
+from execution.services.connections import Connections
+from execution.services.executor.checker import Checker, CheckOptions
+from execution.services.executor.recorder import Recorder
+from execution.services.executor.routing_stage import RoutingStage
+from execution.services.executor.sender import Sender
+from execution.services.executor.slots import Slots
+from execution.services.executor.threads import DatabaseThreads
+from execution.services.heartbeat import beat
+from execution.services.ledger import Move
+from execution.services.market_data import BookCache
+from policies import snapshot
+from policies.domain.policy import Policy
+
+logger = structlog.get_logger(__name__)
+
+SWEEP_INTERVAL_S = 1.0
+POLICY_INTERVAL_S = 0.25
+HEARTBEAT_INTERVAL_S = 5.0
+BUSY_PAUSE_S = 0.005
+"""Pause between claims while orders are in flight: answers and new signals gather, and batches stay large."""
+
+CHECK_BATCH = 100
+STOP_TIMEOUT_S = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorOptions:
+    """See routing_platform/env.py for the meaning of each."""
+
+    base_urls: Mapping[str, str]
+    timeout_s: float
+    validity_s: float
+    checks: CheckOptions
+    batch: int
+    max_in_flight: int
+
+    @property
+    def check_after_s(self) -> float:
+        """When somebody else may look after an order whose sender has not reported: its sender has given up by then."""
+        return max(self.timeout_s, self.validity_s) + 3.0
+
+
+class Executor:
+    """Start it once per process; `wake` it when there is work; `stop` lets what is in flight finish."""
+
+    def __init__(self, options: ExecutorOptions) -> None:
+        self._options = options
+        self._thread = threading.Thread(target=self._run, name="executor", daemon=True)
+        self._started = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self.started_at = datetime.now(UTC)
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def start(self) -> None:
+        """Start the thread; returns when it runs."""
+        self._thread.start()
+        self._started.wait()
+
+    def wake(self) -> None:
+        """There may be work. From any thread, never blocks."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wakeup.set)
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Claim nothing more, let orders in flight finish, write down everything, close connections."""
+        self._stopping = True
+        self.wake()
+        self._thread.join(timeout_s)
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> "Future[Any]":
+        """Run a coroutine on the executor's loop (health checks, market refreshes)."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    @property
+    def in_flight(self) -> int:
+        """Orders this process has not heard of yet."""
+        return self._slots.in_flight
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        self._build()
+        self._started.set()
+        background = [
+            asyncio.create_task(self._recorder.run()),
+            asyncio.create_task(self._every(POLICY_INTERVAL_S, self._refresh_policy)),
+            asyncio.create_task(self._every(HEARTBEAT_INTERVAL_S, self._beat)),
+        ]
+        try:
+            await self._first_policy()
+            while not self._stopping:
+                await self._turn()
+            await self._drain()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await self.connections.close()
+            self._database.close()
+
+    def _build(self) -> None:
+        options = self._options
+        self._loop = asyncio.get_running_loop()
+        self._wakeup = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._swept_at = 0.0
+        # Exchanges that may have queued orders, and whether signals wait for slots: a free slot is worth a look then.
+        self._queued: set[str] = set()
+        self._signals_waiting = False
+        self._being_routed = 0
+        self._database = DatabaseThreads()
+        self._slots = Slots(options.max_in_flight)
+        pool = AdapterPool(base_urls=options.base_urls, timeout_s=options.timeout_s)
+        self.connections = Connections(pool, self._database.run)
+        self._recorder = Recorder(self._database, self._recorded)
+        self._checker = Checker(self.connections, self._policy, options.checks)
+        self._sender = Sender(
+            self._database, self.connections, self._checker, self._policy, timeout_s=options.timeout_s + 1
+        )
+        self._routing = RoutingStage(
+            self._database,
+            BookCache(self.connections.public),
+            self._slots,
+            lambda: (self._policy(), self._facts()),
+            self.refresh_health,
+            self._left_queued,
+            validity_s=options.validity_s,
+            check_after_s=options.check_after_s,
+        )
+
+    # --- one turn
+
+    async def _turn(self) -> None:
+        self._wakeup.clear()
+        try:
+            worked = await self._claim()
+        except DatabaseError as e:
+            logger.warning("claim_failed", error=str(e))
+            worked = False
+        if worked:
+            await asyncio.sleep(BUSY_PAUSE_S)
+        else:
+            await self._wait(SWEEP_INTERVAL_S)
+
+    async def _claim(self) -> bool:
+        """Take what there is and start it. True if there may be more."""
+        await self._refresh_policy()
+        if time.monotonic() - self._swept_at >= SWEEP_INTERVAL_S:
+            self._swept_at = time.monotonic()
+            await self._sweep()
+        worked = await self._claim_orders()
+        return await self._claim_signals() or worked
+
+    async def _claim_orders(self) -> bool:
+        free = {slug: count for slug, count in self._gathered().items() if slug in self._queued}
+        if not free:
+            return False
+        self._queued.difference_update(free)
+        orders = await self._database.run(
+            claims.claim_orders, free, validity_s=self._options.validity_s, check_after_s=self._options.check_after_s
+        )
+        taken = Counter(order.exchange for order in orders)
+        self._queued.update(slug for slug, count in free.items() if taken[slug] == count)
+        for order in orders:
+            self._slots.hold(order.exchange, _credential(order))
+            self._send(order)
+        return bool(orders)
+
+    async def _claim_signals(self) -> bool:
+        # No more than could be sent at once: what is routed too early only waits as an order instead of as a signal.
+        exchanges = self._policy().exchanges
+        room = max((count for slug, count in self._gathered().items() if exchanges[slug].enabled), default=0)
+        limit = min(self._options.batch, room)
+        self._signals_waiting = not limit
+        if not limit:
+            return False
+        signals = await self._database.run(claims.claim_signals, limit)
+        self._signals_waiting = len(signals) == limit
+        if signals:
+            await self._refresh_facts()
+            self._being_routed += len(signals)
+            self._spawn(self._route(signals))
+        return bool(signals)
+
+    def _gathered(self) -> dict[str, int]:
+        """Slots worth a claim, those that signals under way to an order will want not counted."""
+        return self._slots.gathered(self._policy(), promised=self._being_routed)
+
+    async def _route(self, signals: Sequence[claims.ClaimedSignal]) -> None:
+        try:
+            await self._routing.run(signals, self._send)
+        finally:
+            self._being_routed -= len(signals)
+
+    async def _sweep(self) -> None:
+        """What no message tells: due look-ups, orders of dead workers, claims of dead workers, rows others stored."""
+        self._queued.update(self._policy().exchanges)
+        for order in await self._database.run(claims.claim_checks, CHECK_BATCH):
+            self._spawn(self._checker.check(order, self._recorder.put))
+        await self._database.run(claims.return_stale_claims)
+
+    def _send(self, order: WorkingOrder) -> None:
+        self._spawn(self._send_and_release(order))
+
+    async def _send_and_release(self, order: WorkingOrder) -> None:
+        try:
+            await self._sender.send(order, self._recorder.put)
+        finally:
+            self._slots.release(order.exchange, _credential(order))
+            waited_for = self._signals_waiting or order.exchange in self._queued
+            if waited_for and self._slots.has_gathered(self._policy().exchanges[order.exchange]):
+                self._wakeup.set()
+
+    def _left_queued(self, exchanges: Iterable[str]) -> None:
+        self._queued.update(exchanges)
+        self._wakeup.set()
+
+    def _recorded(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            _count(move)
+            if move.status in NEVER_PLACED:
+                self._wakeup.set()  # the signal may be pending again, for the next exchange
+            if move.order.exclusive and move.status not in IN_DOUBT:
+                self._left_queued([move.order.exchange])  # the next one of these keys and pair may leave
+
+    # --- policy, health, housekeeping
+
+    def _policy(self) -> Policy:
+        policy = snapshot.known_policy()
+        assert policy is not None
+        return policy
+
+    def _facts(self) -> Facts:
+        return facts_selector.known_facts()
+
+    async def _refresh_policy(self) -> None:
+        if snapshot.checked_age_s() >= POLICY_INTERVAL_S:
+            await self._database.run(snapshot.current_policy)
+
+    async def _refresh_facts(self) -> None:
+        if facts_selector.age_s() >= facts_selector.MAX_AGE_S:
+            await self._database.run(facts_selector.current_facts)
+
+    async def refresh_health(self, slugs: Iterable[str]) -> None:
+        """Check these exchanges now, together, and read the result."""
+        await health.check_and_store(slugs, self.connections, self._database.run, self._policy())
+        await self._database.run(facts_selector.refresh_facts)
+
+    async def poll(self, slugs: Iterable[str]) -> None:
+        """The scheduled health check: as `refresh_health`, with a longer patience."""
+        await self._refresh_policy()
+        await health.check_and_store(
+            slugs, self.connections, self._database.run, self._policy(), timeout_s=health.PING_TIMEOUT_S
+        )
+
+    async def markets(self, slug: str) -> Sequence[Market]:
+        """The pairs an exchange lists now. Raises ExchangeError."""
+        return await self.connections.public(slug).markets()
+
+    async def _beat(self) -> None:
+        await self._database.run(
+            beat, self.name, kind="worker", started_at=self.started_at, in_flight=self._slots.in_flight
+        )
+
+    async def _every(self, seconds: float, work: Any) -> None:
+        while True:
+            try:
+                await work()
+            except DatabaseError as e:
+                logger.warning("housekeeping_failed", work=work.__name__, error=str(e))
+            await asyncio.sleep(seconds)
+
+    async def _first_policy(self) -> None:
+        """Without policy nothing may be claimed; a database that is not there yet is waited for."""
+        while not self._stopping:
+            try:
+                await self._database.run(snapshot.refresh)
+            except DatabaseError as e:
+                logger.warning("waiting_for_database", error=str(e))
+                await asyncio.sleep(SWEEP_INTERVAL_S)
+            else:
+                return
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._wakeup.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # What it worked on keeps its state in the database; the sweep looks after it.
+            logger.error("executor_task_failed", error=str(error), exc_info=error)
+
+    async def _drain(self) -> None:
+        """Let what is in flight end; what does not in time is in the database and somebody else's then."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S - 5)
+        try:
+            await asyncio.wait_for(self._recorder.flushed(), 5)
+        except TimeoutError:
+            logger.warning("executor_stopped_with_unrecorded_moves")
+
+
+def _credential(order: WorkingOrder) -> str | None:
+    return str(order.credential_id) if order.credential_id else None
+
+
+def _count(move: Move) -> None:
+    if move.acknowledged:
+        metrics.signal_to_ack_seconds.observe((move.at - move.order.received_at).total_seconds())
+    if move.status in FINAL or move.status == OrderStatus.UNKNOWN:
+        metrics.executions_total.labels(move.order.exchange, move.status.value).inc()
+        if move.filled > 0:
+            metrics.executions_success_total.labels(move.order.exchange).inc()

@@ -1,0 +1,193 @@
+"""From claimed signals to committed orders: route, price, size, check, store."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import structlog
+from django.utils import timezone
+
+from execution import metrics
+from execution.domain.router import Answer, Facts, Question, Refused, route
+from execution.selectors.positions import held_amounts
+from execution.services.claims import ClaimedSignal, WorkingOrder
+from execution.services.deciding import PositionKey, decide_order, denied, expired, position_key, refused, send_now
+from execution.services.decisions import Decided, store_decisions
+from execution.services.executor.slots import Slots
+from execution.services.executor.threads import DatabaseThreads
+from execution.services.market_data import BookCache
+from policies.domain.policy import Policy
+from policies.domain.reasons import ReasonCode
+
+logger = structlog.get_logger(__name__)
+
+BOOK_WAIT_S = 1.5
+_Group = tuple[str, str]
+"""Exchange and pair: what one order book prices."""
+
+
+class RoutingStage:
+    """Decides batches of signals. Signals that wait for a slow exchange's book do not hold up the others."""
+
+    def __init__(
+        self,
+        database: DatabaseThreads,
+        books: BookCache,
+        slots: Slots,
+        policy_and_facts: Callable[[], tuple[Policy, Facts]],
+        refresh_health: Callable[[Sequence[str]], Awaitable[None]],
+        left_queued: Callable[[Iterable[str]], None],
+        *,
+        validity_s: float,
+        check_after_s: float,
+    ) -> None:
+        self._database = database
+        self._books = books
+        self._slots = slots
+        self._policy_and_facts = policy_and_facts
+        self._refresh_health = refresh_health
+        self._left_queued = left_queued
+        self._validity_s = validity_s
+        self._check_after_s = check_after_s
+
+    async def run(self, signals: Sequence[ClaimedSignal], send: Callable[[WorkingOrder], None]) -> None:
+        """Decide all signals; `send` is called for each order that is committed and may leave now."""
+        began = time.perf_counter()
+        await self._route([(signal, signal.question()) for signal in signals], send, began)
+
+    async def _route(
+        self,
+        asked: Sequence[tuple[ClaimedSignal, Question]],
+        send: Callable[[WorkingOrder], None],
+        began: float,
+    ) -> None:
+        policy, facts = self._policy_and_facts()
+        now = timezone.now()
+        decided: list[Decided] = []
+        groups: dict[_Group, list[tuple[ClaimedSignal, Question, Answer]]] = defaultdict(list)
+        answers = _route_each(policy, facts, {question for _, question in asked}, now)
+        if await self._checked_again(answers.values()):
+            policy, facts = self._policy_and_facts()
+            answers = _route_each(policy, facts, answers.keys(), timezone.now())
+        for signal, question in asked:
+            answer = answers[question]
+            if (too_old := expired(signal, now)) is not None:
+                decided.append(denied(signal, policy, too_old, began=began))
+            elif isinstance(answer, Refused):
+                decided.append(refused(signal, policy, answer, began=began))
+            else:
+                groups[answer.exchange, signal.symbol].append((signal, question, answer))
+        await asyncio.gather(
+            self._store(decided, send),
+            *(self._price(group, members, policy, facts, send, began) for group, members in groups.items()),
+        )
+
+    async def _checked_again(self, answers: Iterable[Answer | Refused]) -> bool:
+        """Stale health in the way of some signal: check those exchanges once, together, before deciding."""
+        stale = {
+            candidate.exchange
+            for answer in answers
+            for candidate in answer.candidates
+            if candidate.code == ReasonCode.HEALTH_STALE
+        }
+        if not stale:
+            return False
+        await self._refresh_health(sorted(stale))
+        return True
+
+    async def _price(
+        self,
+        group: _Group,
+        members: Sequence[tuple[ClaimedSignal, Question, Answer]],
+        policy: Policy,
+        facts: Facts,
+        send: Callable[[WorkingOrder], None],
+        began: float,
+    ) -> None:
+        exchange, symbol = group
+        max_age_s = float(policy.rules.book_max_age_s)
+        book = await self._books.get(exchange, symbol, max_age_s=max_age_s, wait_s=BOOK_WAIT_S)
+        if book is None or not book.is_usable():
+            again = [
+                (signal, replace(question, unpriced=(*question.unpriced, exchange))) for signal, question, _ in members
+            ]
+            await self._route(again, send, began)
+            return
+        held = await self._held(members)
+        decided = [
+            decide_order(signal, policy, facts, answer, book, held=held.get(position_key(signal, answer)), began=began)
+            for signal, _, answer in members
+        ]
+        await self._store([self._with_slot(item, policy) for item in decided], send)
+
+    async def _held(self, members: Sequence[tuple[ClaimedSignal, Question, Answer]]) -> dict[PositionKey, Decimal]:
+        keys = {position_key(signal, answer) for signal, _, answer in members if answer.reducing}
+        return await self._database.run(held_amounts, keys) if keys else {}
+
+    def _with_slot(self, item: Decided, policy: Policy) -> Decided:
+        order = item.order
+        if order is None or order.exclusive:
+            return item  # exclusive orders are claimed one by one, under the database's own rule
+        return send_now(item) if self._slots.take(policy, order.exchange, order.credential_id) else item
+
+    async def _store(self, decided: Sequence[Decided], send: Callable[[WorkingOrder], None]) -> None:
+        if not decided:
+            return
+        taken = [item.order for item in decided if item.order is not None and item.order.send_now]
+        try:
+            orders = await self._database.run(
+                store_decisions,
+                decided,
+                now=datetime.now(UTC),
+                validity_s=self._validity_s,
+                check_after_s=self._check_after_s,
+            )
+        except BaseException:
+            for order in taken:
+                self._slots.release(order.exchange, order.credential_id)
+            raise
+        kept = {order.signal_id for order in orders}
+        for item in decided:
+            if item.order is not None and item.order.send_now and item.signal.id not in kept:
+                self._slots.release(item.order.exchange, item.order.credential_id)
+            _count(item)
+        for working in orders:
+            send(working)
+        queued = {item.order.exchange for item in decided if item.order is not None and not item.order.send_now}
+        if queued:
+            self._left_queued(queued)
+
+
+def _route_each(
+    policy: Policy, facts: Facts, questions: Iterable[Question], now: datetime
+) -> dict[Question, Answer | Refused]:
+    answers: dict[Question, Answer | Refused] = {}
+    for question in questions:
+        try:
+            answers[question] = route(policy, facts, question, now)
+        except Refused as e:
+            answers[question] = e
+    return answers
+
+
+def _count(item: Decided) -> None:
+    metrics.routing_latency_seconds.observe(item.took_us / 1e6)
+    if item.denial is not None:
+        metrics.denials_total.labels(item.denial.code.value).inc()
+        if item.denial.code in {ReasonCode.NO_HEALTHY_EXCHANGE, ReasonCode.NO_ELIGIBLE_EXCHANGE} and item.primary:
+            metrics.exchange_failover_failures_total.labels(item.primary, item.denial.code.value).inc()
+        return
+    assert item.order is not None
+    metrics.trades_routed_total.inc()
+    metrics.exchange_routing_total.labels(item.order.exchange, item.source).inc()
+    if item.warning:
+        logger.warning("routing_warning", signal=str(item.signal.id), warning=item.warning)
+        named = metrics.exchange_label(item.signal.requested_exchange.lower())
+        metrics.exchange_validation_failures_total.labels(named).inc()
+    if item.order.exchange != item.primary:
+        metrics.exchange_failover_events_total.labels(item.primary, item.order.exchange).inc()
+        logger.warning("failover", signal=str(item.signal.id), primary=item.primary, selected=item.order.exchange)

@@ -1,0 +1,129 @@
+"""Periodic work: health polls, market lists, pruning. Idempotent and guarded, so two schedulers are harmless."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+
+from execution.domain.market import Market as MarketFacts
+from execution.exchanges.errors import ExchangeError
+from execution.exchanges.registry import adapters
+from execution.models import ExchangeHealth, HealthSample, Market
+from execution.services import health
+from execution.services.executor import Executor
+from policies.domain.policy import Policy
+
+logger = structlog.get_logger(__name__)
+
+MARKETS_EVERY = timedelta(minutes=15)
+MARKETS_TIMEOUT_S = 20.0
+KEEP_SAMPLES = timedelta(days=7)
+
+
+@contextmanager
+def only_one(name: str) -> Iterator[bool]:
+    """True for one process at a time, by an advisory lock that ends with its transaction."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"housekeeping:{name}"])
+        yield cursor.fetchone()[0]
+
+
+def poll_health(executor: Executor, policy: Policy) -> list[str]:
+    """Check all exchanges that are due; returns their slugs."""
+    slugs = health.due(policy, timezone.now())
+    if slugs:
+        executor.submit(executor.poll(slugs)).result(timeout=health.PING_TIMEOUT_S + 5)
+    return slugs
+
+
+_refreshing = threading.Lock()
+
+
+def refresh_markets(executor: Executor, policy: Policy, *, force: bool = False) -> list[str]:
+    """Read the pairs of exchanges whose list is older than MARKETS_EVERY, all at once; returns the slugs read."""
+    if not _refreshing.acquire(blocking=force):
+        return []  # the last round still waits for a slow exchange
+    try:
+        asked = {slug: executor.submit(executor.markets(slug)) for slug in _stale_lists(policy, force=force)}
+        return [slug for slug, answer in asked.items() if _store_answer(slug, answer)]
+    finally:
+        _refreshing.release()
+
+
+def _stale_lists(policy: Policy, *, force: bool) -> list[str]:
+    fresh_since = timezone.now() - MARKETS_EVERY
+    read = dict(ExchangeHealth.objects.values_list("exchange_id", "markets_refreshed_at"))
+    wanted = [slug for slug in adapters() if policy.exchanges[slug].enabled]
+    return [slug for slug in wanted if force or (last := read.get(slug)) is None or last < fresh_since]
+
+
+def _store_answer(slug: str, answer: "Future[Sequence[MarketFacts]]") -> bool:
+    try:
+        store_markets(slug, answer.result(timeout=MARKETS_TIMEOUT_S))
+    except (ExchangeError, TimeoutError) as e:
+        logger.warning("markets_unavailable", exchange=slug, error=str(e))
+        return False
+    return True
+
+
+@transaction.atomic
+def store_markets(slug: str, markets: Sequence[MarketFacts]) -> bool:
+    """Replace an exchange's list of pairs; every process reloads it only if something changed."""
+    now = timezone.now()
+    row, _ = ExchangeHealth.objects.select_for_update().get_or_create(exchange_id=slug, defaults={"since": now})
+    before = {row.symbol: row for row in Market.objects.filter(exchange_id=slug)}
+    changed = [m for m in markets if m.symbol not in before or _facts(before[m.symbol]) != (True, *_values(m))]
+    gone = [symbol for symbol, old in before.items() if old.active and symbol not in {m.symbol for m in markets}]
+    Market.objects.bulk_create(
+        [_market_row(slug, market) for market in changed],
+        update_conflicts=True,
+        unique_fields=["exchange", "symbol"],
+        update_fields=["active", "tick", "lot", "min_amount", "max_amount", "min_notional", "refreshed_at"],
+    )
+    Market.objects.filter(exchange_id=slug, symbol__in=gone).update(active=False, refreshed_at=now)
+    row.markets_refreshed_at = now
+    row.markets_version += bool(changed or gone)
+    row.save(update_fields=["markets_refreshed_at", "markets_version"])
+    if changed or gone:
+        logger.info("markets_changed", exchange=slug, changed=len(changed), gone=len(gone))
+    return bool(changed or gone)
+
+
+_Values = tuple[Decimal, Decimal, Decimal | None, Decimal | None, Decimal | None]
+
+
+def _values(market: MarketFacts) -> _Values:
+    return market.tick, market.lot, market.min_amount, market.max_amount, market.min_notional
+
+
+def _facts(row: Market) -> tuple[bool, Decimal, Decimal, Decimal | None, Decimal | None, Decimal | None]:
+    return row.active, row.tick, row.lot, row.min_amount, row.max_amount, row.min_notional
+
+
+def _market_row(slug: str, market: MarketFacts) -> Market:
+    tick, lot, min_amount, max_amount, min_notional = _values(market)
+    return Market(
+        exchange_id=slug,
+        symbol=market.symbol,
+        active=True,
+        tick=tick,
+        lot=lot,
+        min_amount=min_amount,
+        max_amount=max_amount,
+        min_notional=min_notional,
+    )
+
+
+def prune() -> int:
+    """Delete old health samples; the number deleted."""
+    with only_one("prune") as mine:
+        if not mine:
+            return 0
+        deleted, _ = HealthSample.objects.filter(at__lt=timezone.now() - KEEP_SAMPLES).delete()
+        return deleted
