@@ -1,0 +1,171 @@
+"""What the API answers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from execution.models import Decision, Fill, Order, OrderEvent, Position, Signal
+
+
+class ReceiptOut(serializers.Serializer[Any]):
+    """The answer to a stored signal; a replay gets the same bytes."""
+
+    id = serializers.UUIDField()
+    status = serializers.CharField()
+    idempotency_key = serializers.CharField()
+    received_at = serializers.DateTimeField()
+
+
+class ErrorOut(serializers.Serializer[Any]):
+    """Every error."""
+
+    code = serializers.CharField(help_text="Stable; see docs/reason-codes.md.")
+    detail = serializers.CharField()
+    details = serializers.DictField(child=serializers.CharField(), required=False)
+
+
+class BatchResultOut(serializers.Serializer[Any]):
+    """One signal of a batch."""
+
+    index = serializers.IntegerField()
+    id = serializers.UUIDField(required=False)
+    status = serializers.CharField(help_text="pending, or refused.")
+    idempotency_key = serializers.CharField(required=False)
+    replayed = serializers.BooleanField(required=False)
+    error = ErrorOut(required=False)
+
+
+class BatchOut(serializers.Serializer[Any]):
+    """The answer to a batch: a result for each signal, in order."""
+
+    accepted = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = BatchResultOut(many=True)
+
+
+class CandidateOut(serializers.Serializer[Any]):
+    """One exchange of the chain. `code` is empty for the chosen one."""
+
+    exchange = serializers.CharField()
+    code = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField(allow_blank=True)
+
+
+class RouteOut(serializers.Serializer[Any]):
+    """Where a signal would go now. Nothing was stored, nothing is sent."""
+
+    exchange = serializers.CharField(allow_blank=True, help_text="Empty when it would be denied.")
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    primary = serializers.CharField(allow_blank=True)
+    mode = serializers.CharField(allow_blank=True)
+    code = serializers.CharField(allow_blank=True, help_text="Why it would be denied.")
+    detail = serializers.CharField(allow_blank=True)
+    warning = serializers.CharField(allow_blank=True)
+    candidates = CandidateOut(many=True)
+    policy_version = serializers.IntegerField()
+
+
+class FillOut(serializers.ModelSerializer[Fill]):
+    class Meta:
+        model = Fill
+        fields = ["trade_id", "at", "amount", "price", "fee", "fee_asset", "maker"]
+
+
+class OrderEventOut(serializers.ModelSerializer[OrderEvent]):
+    class Meta:
+        model = OrderEvent
+        fields = ["at", "old_status", "new_status", "reason_code", "detail"]
+
+
+class OrderOut(serializers.ModelSerializer[Order]):
+    """An order with its fills and events."""
+
+    client_order_id = serializers.CharField()
+    exchange = serializers.CharField(source="exchange_id")
+    signal = serializers.UUIDField(source="signal_id")
+    fills = FillOut(many=True)
+    events = OrderEventOut(many=True)
+
+    class Meta:
+        model = Order
+        fields = [
+            "id", "signal", "client_order_id", "exchange", "exchange_order_id", "mode", "attempt", "status", "symbol",
+            "side", "order_type", "time_in_force", "amount", "price", "reference_price", "filled_amount",
+            "filled_notional", "reason_code", "reason_detail", "created_at", "submitted_at", "acked_at", "final_at",
+            "fills", "events",
+        ]  # fmt: skip
+
+
+class DecisionOut(serializers.ModelSerializer[Decision]):
+    candidates = CandidateOut(many=True)
+
+    class Meta:
+        model = Decision
+        fields = [
+            "attempt", "decided_at", "policy_version", "source", "primary", "exchange", "method", "mode",
+            "reason_code", "detail", "warning", "candidates",
+        ]  # fmt: skip
+
+
+class SignalOut(serializers.ModelSerializer[Signal]):
+    """A signal's state."""
+
+    exchange = serializers.CharField(source="exchange_id", allow_null=True)
+    user = serializers.CharField(source="user.username")
+
+    class Meta:
+        model = Signal
+        fields = [
+            "id", "user", "idempotency_key", "received_at", "status", "reason_code", "reason_detail", "symbol", "side",
+            "amount", "notional", "order_type", "limit_price", "time_in_force", "signal_type", "strategy_id",
+            "requested_exchange", "exchange", "priority", "expires_at", "filled_amount", "filled_notional", "attempt",
+            "final_at",
+        ]  # fmt: skip
+
+
+class SignalDetailOut(SignalOut):
+    """A signal with its decisions and orders."""
+
+    decisions = DecisionOut(many=True)
+    orders = OrderOut(many=True)
+
+    class Meta(SignalOut.Meta):
+        fields = [*SignalOut.Meta.fields, "decisions", "orders"]
+
+
+class PositionOut(serializers.ModelSerializer[Position]):
+    """What fills in one pair at one exchange add up to."""
+
+    user = serializers.CharField(source="user.username")
+    exchange = serializers.CharField(source="exchange_id")
+    amount = serializers.DecimalField(max_digits=38, decimal_places=18)
+    average_buy_price = serializers.DecimalField(max_digits=38, decimal_places=18, allow_null=True)
+    realised_pnl = serializers.DecimalField(max_digits=38, decimal_places=18, allow_null=True)
+
+    class Meta:
+        model = Position
+        fields = [
+            "user", "exchange", "mode", "symbol", "amount", "bought_amount", "bought_notional", "sold_amount",
+            "sold_notional", "base_fees", "quote_fees", "average_buy_price", "realised_pnl", "updated_at",
+        ]  # fmt: skip
+
+
+class ExchangeStatusOut(serializers.Serializer[Any]):
+    """One exchange as the router sees it now."""
+
+    exchange = serializers.CharField()
+    name = serializers.CharField()
+    enabled = serializers.BooleanField()
+    mode = serializers.CharField()
+    status = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+    checked_at = serializers.DateTimeField(allow_null=True)
+    latency_ms = serializers.FloatField(allow_null=True)
+    latency_ewma_ms = serializers.FloatField(allow_null=True)
+    consecutive_failures = serializers.IntegerField()
+    last_error = serializers.CharField(allow_blank=True)
+    usable = serializers.BooleanField(help_text="Whether new orders may go there, keys and permissions aside.")
+    code = serializers.CharField(allow_blank=True, help_text="Why not.")
+    detail = serializers.CharField(allow_blank=True)
+    markets = serializers.IntegerField(help_text="Pairs it lists.")
+    orders_in_flight = serializers.IntegerField()

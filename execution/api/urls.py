@@ -1,0 +1,25 @@
+"""Addresses of the API; a trailing slash is optional."""
+
+from django.urls import re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from execution.api import views
+
+_ID = r"(?P<{}>[0-9a-f-]{{32,36}})"
+_SIGNAL, _ORDER = _ID.format("signal_id"), _ID.format("order_id")
+
+urlpatterns = [
+    re_path(r"^signals/?$", views.SignalsView.as_view(), name="signals"),
+    re_path(r"^signals/batch/?$", views.SignalBatchView.as_view(), name="signal-batch"),
+    re_path(rf"^signals/{_SIGNAL}/?$", views.SignalView.as_view(), name="signal"),
+    re_path(rf"^signals/{_SIGNAL}/cancel/?$", views.SignalCancelView.as_view(), name="signal-cancel"),
+    re_path(r"^orders/?$", views.OrdersView.as_view(), name="orders"),
+    re_path(rf"^orders/{_ORDER}/?$", views.OrderView.as_view(), name="order"),
+    re_path(rf"^orders/{_ORDER}/cancel/?$", views.OrderCancelView.as_view(), name="order-cancel"),
+    re_path(r"^positions/?$", views.PositionsView.as_view(), name="positions"),
+    re_path(r"^route/?$", views.RouteView.as_view(), name="route"),
+    re_path(r"^execute/?$", views.ExecuteView.as_view(), name="execute"),
+    re_path(r"^exchanges/status/?$", views.ExchangeStatusView.as_view(), name="exchange-status"),
+    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+]

@@ -1,0 +1,392 @@
+"""Doors to the services. A view reads the request, calls one service or selector, and shapes the answer."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from execution.api import serializers as out
+from execution.api.auth import client_of
+from execution.api.errors import ApiError, from_validation
+from execution.api.signal_input import MAX_BATCH, SignalIn, parse_signal
+from execution.domain.orders import SIGNAL_FINAL, SignalStatus
+from execution.domain.router import Answer, Question, Refused
+from execution.models import Signal
+from execution.selectors import owned
+from execution.selectors.status_report import exchange_reports
+from execution.services import routing
+from execution.services.cancel import cancel_order, cancel_signal
+from execution.services.intake import NewSignal, Outcome, Receipt, store_signals
+from execution.services.waiting import MAX_WAIT_S, final_waiter
+from policies.domain.reasons import ReasonCode
+from policies.snapshot import current_policy
+
+_KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="New for every signal, the same for its retries."
+)
+_WAIT = OpenApiParameter("wait", float, description=f"Seconds to wait until it is final, at most {MAX_WAIT_S:g}.")
+
+
+class Newest(CursorPagination):
+    """Keyset pages, newest first: no COUNT, no offset."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+
+
+class SignalsView(APIView):
+    """Submit a signal; list signals."""
+
+    scopes = {"GET": "read", "POST": "trade"}
+
+    @extend_schema(request=SignalIn, parameters=[_KEY_HEADER], responses={202: out.ReceiptOut, "4XX": out.ErrorOut})
+    def post(self, request: Request) -> Response:
+        """Store one signal. 202 with its receipt; the same key and body again give the same answer."""
+        signal = _parse(request)
+        receipt = _store([signal], request)[0]
+        return _receipt_response(signal, receipt)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("status", str, description="One of the signal states."),
+            OpenApiParameter("strategy_id", str),
+            OpenApiParameter("symbol", str),
+            OpenApiParameter("since", datetime, description="Received at or after this instant."),
+            OpenApiParameter("cursor", str),
+            OpenApiParameter("limit", int, description="At most 500."),
+        ],
+        responses={200: out.SignalOut(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """Your signals, newest first."""
+        return _page(request, self, _filtered_signals(request), out.SignalOut, "-received_at")
+
+
+class SignalBatchView(APIView):
+    """Submit up to 1,000 signals."""
+
+    scopes = {"POST": "trade"}
+
+    @extend_schema(request=SignalIn(many=True), responses={202: out.BatchOut, "4XX": out.ErrorOut})
+    def post(self, request: Request) -> Response:
+        """Store many signals in one transaction. Each has its own result; a bad one does not stop the others."""
+        items = request.data.get("signals") if isinstance(request.data, dict) else request.data
+        if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH:
+            raise ValidationError(f"Send a list of 1 to {MAX_BATCH:,} signals.")
+        results: list[dict[str, Any]] = [{} for _ in items]
+        valid: dict[int, NewSignal] = {}
+        for index, item in enumerate(items):
+            try:
+                valid[index] = _keyed(parse_signal(item))
+            except ValidationError as e:
+                results[index] = _refused(index, from_validation(e))
+            except ApiError as e:
+                results[index] = _refused(index, e)
+        for indexes in _without_repeats(valid):
+            receipts = _store([valid[index] for index in indexes], request)
+            for index, receipt in zip(indexes, receipts, strict=True):
+                results[index] = _batch_result(index, valid[index], receipt)
+        refused = sum("error" in result for result in results)
+        body = {"accepted": len(items) - refused, "refused": refused, "results": results}
+        return Response(body, status=202 if refused < len(items) else 400)
+
+
+class SignalView(APIView):
+    """One signal."""
+
+    scopes = {"GET": "read"}
+
+    @extend_schema(parameters=[_WAIT], responses={200: out.SignalDetailOut, "4XX": out.ErrorOut})
+    def get(self, request: Request, signal_id: str) -> Response:
+        """State, decisions, orders and fills. With `wait` the answer comes when it is final, or after that time."""
+        wait = _seconds(request.query_params.get("wait"), default=0)
+        pk = _uuid(signal_id)
+        if _status_of(request, pk) not in SIGNAL_FINAL and wait:
+            final_waiter.wait(pk, wait)
+        return Response(_in_full(request, pk))
+
+
+class SignalCancelView(APIView):
+    """Cancel a signal."""
+
+    scopes = {"POST": "cancel"}
+
+    @extend_schema(request=None, responses={200: out.SignalOut, 202: out.SignalOut, "4XX": out.ErrorOut})
+    def post(self, request: Request, signal_id: str) -> Response:
+        """200 when it ended cancelled at once, 202 when the exchange must be asked, 409 when it was already over."""
+        pk = _uuid(signal_id)
+        if _status_of(request, pk) in SIGNAL_FINAL:
+            raise ApiError(409, ReasonCode.SIGNAL_FINAL)
+        status = cancel_signal(pk, by=client_of(request))
+        signal = owned.signals(client_of(request)).get(pk=pk)
+        return Response(out.SignalOut(signal).data, status=200 if status in SIGNAL_FINAL else 202)
+
+
+class RouteView(APIView):
+    """Preview a route."""
+
+    scopes = {"POST": "read"}
+
+    @extend_schema(request=SignalIn, responses={200: out.RouteOut, "4XX": out.ErrorOut})
+    def post(self, request: Request) -> Response:
+        """Where this signal would go now, and why not elsewhere. Nothing is stored, nothing is sent."""
+        signal = parse_signal(request.data)
+        question = Question(
+            client_of(request).pk, signal.symbol, signal.strategy_id, signal.requested_exchange, signal.requested_mode
+        )
+        policy, answer = routing.answer(question)
+        return Response(out.RouteOut(_route_body(policy.version, answer)).data)
+
+
+class ExecuteView(APIView):
+    """Submit a signal and wait for its end."""
+
+    scopes = {"POST": "trade"}
+
+    @extend_schema(
+        request=SignalIn,
+        parameters=[_KEY_HEADER, OpenApiParameter("timeout", float, description="Seconds to wait; 10 by default.")],
+        responses={200: out.SignalDetailOut, 202: out.SignalDetailOut, "4XX": out.ErrorOut},
+    )
+    def post(self, request: Request) -> Response:
+        """Route and execute. 200 when final, 202 when the time was up first: ask GET /api/signals/{id} then."""
+        timeout = _seconds(request.query_params.get("timeout"), default=10)
+        signal = _parse(request)
+        receipt = _store([signal], request)[0]
+        if receipt.signal_id is None:
+            return _receipt_response(signal, receipt)
+        if _status_of(request, receipt.signal_id) not in SIGNAL_FINAL:
+            final_waiter.wait(receipt.signal_id, timeout)
+        body = _in_full(request, receipt.signal_id)
+        status = 200 if body["status"] in SIGNAL_FINAL else 202
+        return Response(body, status=status, headers=_replay_header(receipt))
+
+
+class OrdersView(APIView):
+    """Orders."""
+
+    scopes = {"GET": "read"}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("status", str),
+            OpenApiParameter("exchange", str),
+            OpenApiParameter("cursor", str),
+        ],
+        responses={200: out.OrderOut(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """Your orders, newest first."""
+        orders = owned.orders(client_of(request))
+        if status := request.query_params.get("status"):
+            orders = orders.filter(status=status)
+        if exchange := request.query_params.get("exchange"):
+            orders = orders.filter(exchange_id=exchange)
+        return _page(request, self, orders, out.OrderOut, "-created_at")
+
+
+class OrderView(APIView):
+    """One order."""
+
+    scopes = {"GET": "read"}
+
+    @extend_schema(responses={200: out.OrderOut, "4XX": out.ErrorOut})
+    def get(self, request: Request, order_id: str) -> Response:
+        """An order with its fills and events."""
+        order = owned.orders(client_of(request)).filter(pk=_uuid(order_id)).first()
+        if order is None:
+            raise NotFound
+        return Response(out.OrderOut(order).data)
+
+
+class OrderCancelView(APIView):
+    """Cancel an order."""
+
+    scopes = {"POST": "cancel"}
+
+    @extend_schema(request=None, responses={202: out.OrderOut, "4XX": out.ErrorOut})
+    def post(self, request: Request, order_id: str) -> Response:
+        """Ask for its cancellation; 409 when it was already over."""
+        pk = _uuid(order_id)
+        if not owned.orders(client_of(request)).filter(pk=pk).exists():
+            raise NotFound
+        if not cancel_order(pk, by=client_of(request), reason="cancelled over the API"):
+            raise ApiError(409, ReasonCode.SIGNAL_FINAL)
+        return Response(out.OrderOut(owned.orders(client_of(request)).get(pk=pk)).data, status=202)
+
+
+class PositionsView(APIView):
+    """Positions."""
+
+    scopes = {"GET": "read"}
+
+    @extend_schema(responses={200: out.PositionOut(many=True)})
+    def get(self, request: Request) -> Response:
+        """What your fills add up to, per exchange and pair."""
+        return Response(out.PositionOut(owned.positions(client_of(request)), many=True).data)
+
+
+class ExchangeStatusView(APIView):
+    """Exchanges."""
+
+    scopes = {"GET": "read"}
+
+    @extend_schema(responses={200: out.ExchangeStatusOut(many=True)})
+    def get(self, request: Request) -> Response:
+        """Health of every exchange as the router sees it now."""
+        return Response(out.ExchangeStatusOut(exchange_reports(), many=True).data)
+
+
+def _route_body(policy_version: int, answer: Answer | Refused) -> dict[str, Any]:
+    resolution = answer.resolution
+    body: dict[str, Any] = {
+        "exchange": "",
+        "source": resolution.source.value if resolution else "",
+        "primary": resolution.exchange if resolution else "",
+        "mode": "",
+        "code": "",
+        "detail": "",
+        "warning": "",
+        "candidates": [
+            {"exchange": c.exchange, "code": c.code.value if c.code else "", "detail": c.detail}
+            for c in answer.candidates
+        ],
+        "policy_version": policy_version,
+    }
+    if isinstance(answer, Refused):
+        return body | {"code": answer.denial.code.value, "detail": answer.denial.detail}
+    return body | {"exchange": answer.exchange, "mode": answer.mode.value, "warning": answer.warning}
+
+
+def _parse(request: Request) -> NewSignal:
+    return _keyed(parse_signal(request.data, key=request.headers.get("Idempotency-Key", "").strip()))
+
+
+def _keyed(signal: NewSignal) -> NewSignal:
+    if not signal.idempotency_key:
+        raise ApiError(400, ReasonCode.IDEMPOTENCY_KEY_MISSING)
+    if len(signal.idempotency_key) > 100 or not signal.idempotency_key.isprintable():
+        raise ApiError(400, ReasonCode.INVALID_REQUEST, "The idempotency key must have 1 to 100 printable characters.")
+    return signal
+
+
+def _store(signals: list[NewSignal], request: Request) -> list[Receipt]:
+    client = client_of(request)
+    max_age_s = current_policy().rules.signal_max_age_s
+    return store_signals(signals, user_id=client.pk, token_id=client.token_id, now=timezone.now(), max_age_s=max_age_s)
+
+
+def _receipt_response(signal: NewSignal, receipt: Receipt) -> Response:
+    error = _receipt_error(receipt)
+    if error is not None:
+        raise error
+    headers = {**_replay_header(receipt), "Location": f"/api/signals/{receipt.signal_id}"}
+    return Response(_receipt_body(signal, receipt), status=202, headers=headers)
+
+
+def _receipt_body(signal: NewSignal, receipt: Receipt) -> dict[str, Any]:
+    # Only what never changes: a replay must be the same to the byte.
+    return {
+        "id": receipt.signal_id,
+        "status": SignalStatus.PENDING.value,
+        "idempotency_key": signal.idempotency_key,
+        "received_at": receipt.received_at,
+    }
+
+
+def _receipt_error(receipt: Receipt) -> ApiError | None:
+    if receipt.outcome == Outcome.KEY_REUSED:
+        return ApiError(422, ReasonCode.IDEMPOTENCY_KEY_REUSE)
+    if receipt.outcome == Outcome.IN_PROGRESS:
+        return ApiError(409, ReasonCode.IDEMPOTENCY_IN_PROGRESS, headers={"Retry-After": "1"})
+    return None
+
+
+def _replay_header(receipt: Receipt) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if receipt.outcome == Outcome.REPLAYED else {}
+
+
+def _batch_result(index: int, signal: NewSignal, receipt: Receipt) -> dict[str, Any]:
+    error = _receipt_error(receipt)
+    if error is not None:
+        return _refused(index, error)
+    return {"index": index, **_receipt_body(signal, receipt), "replayed": receipt.outcome == Outcome.REPLAYED}
+
+
+def _refused(index: int, error: ApiError) -> dict[str, Any]:
+    return {"index": index, "status": "refused", "error": error.body()}
+
+
+def _without_repeats(signals: dict[int, NewSignal]) -> list[list[int]]:
+    """Indexes in rounds within which every key is unique: a key sent twice in a batch is a replay of itself."""
+    rounds: list[list[int]] = []
+    seen: dict[str, int] = {}
+    for index, signal in signals.items():
+        turn = seen.get(signal.idempotency_key, 0)
+        seen[signal.idempotency_key] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(index)
+    return rounds
+
+
+def _seconds(text: str | None, *, default: float) -> float:
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= MAX_WAIT_S:
+        raise ValidationError(f"Seconds to wait must be a number from 0 to {MAX_WAIT_S:g}.")
+    return value
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+def _status_of(request: Request, signal_id: UUID) -> SignalStatus:
+    status = owned.signals(client_of(request)).filter(pk=signal_id).values_list("status", flat=True).first()
+    if status is None:
+        raise NotFound
+    return SignalStatus(status)
+
+
+def _in_full(request: Request, signal_id: UUID) -> dict[str, Any]:
+    return dict(out.SignalDetailOut(owned.signals_in_full(client_of(request)).get(pk=signal_id)).data)
+
+
+def _filtered_signals(request: Request) -> QuerySet[Signal]:
+    signals = owned.signals(client_of(request))
+    query = request.query_params
+    if status := query.get("status"):
+        if status not in SignalStatus.__members__.values():
+            raise ValidationError(f"status must be one of {', '.join(SignalStatus)}.")
+        signals = signals.filter(status=status)
+    for name in ("strategy_id", "symbol"):
+        if value := query.get(name):
+            signals = signals.filter(**{name: value})
+    if since := query.get("since"):
+        signals = signals.filter(received_at__gte=serializers.DateTimeField().run_validation(since))
+    return signals
+
+
+def _page(request: Request, view: APIView, queryset: QuerySet[Any], serializer: Any, ordering: str) -> Response:
+    paginator = Newest()
+    paginator.ordering = (ordering, "pk")
+    page = paginator.paginate_queryset(queryset, request, view)
+    return paginator.get_paginated_response(serializer(page, many=True).data)

@@ -1,0 +1,214 @@
+"""Reading signals, previewing routes, cancelling, health."""
+
+import threading
+import time
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from execution.models import ExchangeHealth, Heartbeat, Signal
+from execution.selectors import facts
+from execution.services import intake
+from policies import snapshot
+from policies.domain.policy import Mode, Scope, TradingStatus
+from policies.models import Exchange, RoutingSettings
+from policies.services import set_trading_state, store_credential
+from routing_platform import probes
+
+
+def test_a_signal_reads_back_with_everything_known_of_it(api):
+    created = api.signal("k1", notional="100", amount=...).json()
+
+    body = api.get(f"/api/signals/{created['id']}").json()
+
+    assert (body["status"], body["symbol"], body["notional"], body["amount"]) == (
+        "pending", "BTC/USDT", "100.000000000000000000", None,
+    )  # fmt: skip
+    assert (body["decisions"], body["orders"]) == ([], [])
+
+
+def test_signals_are_listed_newest_first_filtered_and_in_pages(api):
+    for number in range(5):
+        api.signal(f"k{number}", strategy_id="a" if number % 2 else "b")
+
+    page = api.get("/api/signals?limit=2").json()
+    rest = api.get(page["next"].replace("http://testserver", "")).json()
+
+    keys = [signal["idempotency_key"] for signal in page["results"] + rest["results"]]
+    assert keys == ["k4", "k3", "k2", "k1"]
+    assert len(api.get("/api/signals?strategy_id=a").json()["results"]) == 2
+    assert api.get("/api/signals?status=filled").json()["results"] == []
+    assert api.get("/api/signals?status=nonsense").status_code == 400
+    assert api.get("/api/signals?since=yesterday").status_code == 400
+
+
+def test_a_wait_ends_with_its_time_when_nothing_happens(api):
+    created = api.signal("k1").json()
+
+    assert api.get(f"/api/signals/{created['id']}?wait=0.05").json()["status"] == "pending"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wait_ends_when_the_signal_does(transactional_db, api):
+    created = api.signal("k1").json()
+
+    def end() -> None:
+        Signal.objects.update(status="filled", final_at=timezone.now())
+        connection.close()
+
+    threading.Timer(0.3, end).start()
+    began = time.monotonic()
+    body = api.get(f"/api/signals/{created['id']}?wait=10").json()
+
+    assert (body["status"], time.monotonic() - began < 5) == ("filled", True)
+
+
+@pytest.mark.parametrize("wait", ["-1", "31", "abc", "nan"])
+def test_a_wait_that_is_no_time_is_refused(api, wait):
+    created = api.signal("k1").json()
+
+    assert api.get(f"/api/signals/{created['id']}?wait={wait}").status_code == 400
+
+
+def test_a_pending_signal_is_cancelled_at_once_and_only_once(api):
+    created = api.signal("k1").json()
+
+    first = api.post(f"/api/signals/{created['id']}/cancel")
+    second = api.post(f"/api/signals/{created['id']}/cancel")
+
+    assert (first.status_code, first.json()["status"]) == (200, "cancelled")
+    assert (second.status_code, second.json()["code"]) == (409, "SIGNAL_FINAL")
+
+
+def preview(api, **changes):
+    response = api.post("/api/route", {"symbol": "BTC/USDT", "side": "buy", "amount": "0.1", **changes})
+    assert response.status_code == 200
+    return response.json()
+
+
+def test_a_preview_says_where_and_why_not_there_and_stores_nothing(api):
+    found = preview(api)
+
+    assert (found["exchange"], found["source"], found["primary"], found["mode"]) == (
+        "binance", "default", "binance", "paper",
+    )  # fmt: skip
+    assert {c["exchange"]: c["code"] for c in found["candidates"]}["firi"] == "PAIR_NOT_LISTED"
+    assert Signal.objects.count() == 0
+
+
+def test_a_preview_of_a_denied_signal_says_why(api, user):
+    set_trading_state(scope=Scope.GLOBAL, target="", status=TradingStatus.HALTED, reason="drill", by=user)
+    snapshot.refresh()
+
+    found = preview(api)
+
+    assert (found["exchange"], found["code"]) == ("", "TRADING_HALTED")
+
+
+def test_a_preview_follows_health(api):
+    ExchangeHealth.objects.filter(exchange_id="binance").update(status="down", last_error="HTTP 503")
+    facts.refresh_facts()
+
+    assert preview(api)["exchange"] == "kraken"
+
+
+def test_an_unknown_exchange_name_is_told_apart_by_policy(api):
+    assert preview(api, exchange="binnace")["warning"].startswith("Exchange 'binnace' is unknown")
+    RoutingSettings.objects.update(on_unknown_exchange="deny")
+    snapshot.refresh()
+
+    assert preview(api, exchange="binnace")["code"] == "UNKNOWN_EXCHANGE"
+
+
+def test_a_live_route_without_keys_is_denied_and_says_for_which_mode(api, user):
+    Exchange.objects.update(mode="live")
+    snapshot.refresh()
+
+    found = preview(api)
+    assert (found["code"], found["candidates"][0]["detail"]) == (
+        "NO_ELIGIBLE_EXCHANGE", "This user has no live keys for binance.",
+    )  # fmt: skip
+    store_credential(user=user, exchange="binance", mode=Mode.LIVE, secrets={"api_key": "k", "secret": "s"}, by=None)
+    snapshot.refresh()
+    assert preview(api)["exchange"] == "binance"
+
+
+def test_the_status_of_every_exchange_as_the_router_sees_it(api, user):
+    ExchangeHealth.objects.filter(exchange_id="kraken").update(status="degraded", latency_ewma_ms=1234)
+    facts.refresh_facts()
+    set_trading_state(scope=Scope.EXCHANGE, target="firi", status=TradingStatus.HALTED, reason="drill", by=user)
+    snapshot.refresh()
+
+    rows = {row["exchange"]: row for row in api.get("/api/exchanges/status").json()}
+
+    assert len(rows) == 8
+    assert (rows["binance"]["status"], rows["binance"]["usable"], rows["binance"]["markets"]) == ("ok", True, 2)
+    assert (rows["kraken"]["usable"], rows["kraken"]["code"]) == (False, "UNHEALTHY")
+    assert (rows["firi"]["usable"], rows["firi"]["code"]) == (False, "TRADING_HALTED")
+    assert (rows["okx"]["status"], rows["okx"]["code"]) == ("unknown", "HEALTH_STALE")
+
+
+def test_an_execute_that_is_not_over_in_time_says_so(api):
+    body = {"symbol": "BTC/USDT", "side": "buy", "amount": "0.1", "id": "e1"}
+
+    response = api.post("/api/execute?timeout=0.05", body)
+    again = api.post("/api/execute?timeout=0.05", body)
+
+    assert (response.status_code, response.json()["status"]) == (202, "pending")
+    assert (again["Idempotency-Replayed"], again.json()["id"]) == ("true", response.json()["id"])
+
+
+def test_with_the_database_gone_the_answer_is_503_with_a_code(api, monkeypatch):
+    api.get("/api/signals")
+
+    def gone(*_args, **_kwargs):
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(intake, "fetch", gone)
+
+    response = api.signal("k1")
+
+    assert (response.status_code, response.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert response["Retry-After"] == "2"
+
+
+def test_health_asks_nothing_and_ready_tells_all(client, db):
+    assert client.get("/health").json()["status"] == "ok"
+
+    answer = client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json()["checks"]["database"] == "ok"
+    assert answer.json()["checks"]["worker"].startswith("no sign of life")
+    now = timezone.now()
+    for kind in ("worker", "beat"):
+        Heartbeat.objects.create(name=kind, kind=kind, started_at=now, seen_at=now)
+    assert client.get("/ready/").json()["checks"]["worker"] == "ok"
+
+
+def test_ready_is_503_without_a_database(client, monkeypatch):
+    monkeypatch.setattr(probes, "_database", lambda: "unreachable: OperationalError")
+
+    assert client.get("/ready").status_code == 503
+
+
+def test_metrics_carry_the_requirements_names(client, markets):
+    text = client.get("/metrics").content.decode()
+
+    for name in (
+        "exchange_routing_total", "exchange_validation_failures_total", "exchange_failover_events_total",
+        "exchange_failover_failures_total", "exchange_health_checks_total", "exchange_health_check_duration_seconds",
+        "trades_routed_total", "routing_latency_seconds", "executions_total", "executions_success_total",
+        "execution_latency_seconds", "executor_queue_depth", "orders_unknown", "denials_total",
+        "signal_to_ack_seconds",
+    ):  # fmt: skip
+        assert f"# TYPE {name}" in text or f"# TYPE {name.removesuffix('_total')}" in text
+    assert 'exchange_up{exchange="binance"} 1.0' in text
+
+
+def test_the_schema_describes_every_endpoint(client, db):
+    schema = client.get("/api/schema", HTTP_ACCEPT="application/json").content.decode()
+
+    for path in ("/api/signals", "/api/signals/batch", "/api/route", "/api/execute", "/api/exchanges/status"):
+        assert path in schema
+    assert client.get("/api/docs").status_code == 200
