@@ -1,0 +1,5 @@
+"""The admin of what the machine does, and of the policy pages that show figures of it."""
+
+from execution.admin import exchange, failover, health, kill_switch, order, position, signal, strategy
+
+__all__ = ["exchange", "failover", "health", "kill_switch", "order", "position", "signal", "strategy"]

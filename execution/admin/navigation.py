@@ -1,0 +1,166 @@
+"""The sidebar: what a person may open, with the counts that call for a look."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from execution.admin.desk import SEES_DESK
+from execution.domain.orders import OrderStatus
+from execution.models import Order
+from execution.selectors.attention import attention
+from execution.selectors.chains import all_chains_now
+from execution.selectors.denials import denied_unusually_often
+from execution.selectors.exchange_status import all_statuses, is_trouble
+from execution.selectors.facts import current_facts
+from execution.selectors.shared import shared
+from policies.snapshot import current_policy
+
+BADGES_S = 1
+_MOST = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """Counts beside the menu's items; zero shows nothing."""
+
+    attention: int = 0
+    halts: int = 0
+    denials: int = 0
+    doubtful: int = 0
+    exchanges: int = 0
+    chains_elsewhere: int = 0
+    chains_nowhere: int = 0
+    frozen: int = 0
+
+
+def badges() -> Badges:
+    """The counts as of at most a second ago, for all viewers together."""
+    return shared("badges", BADGES_S, _count)
+
+
+def _count() -> Badges:
+    policy, facts, now = current_policy(), current_facts(), timezone.now()
+    chains = all_chains_now(policy, facts, now).values()
+    return Badges(
+        attention=len(attention(policy, facts, now, _MOST)),
+        halts=len(policy.states),
+        denials=denied_unusually_often(),
+        doubtful=Order.objects.filter(status__in=(OrderStatus.UNKNOWN, OrderStatus.NEEDS_ATTENTION)).count(),
+        exchanges=sum(is_trouble(status) for status in all_statuses(policy, facts, now)),
+        chains_elsewhere=sum(bool(chain.exchange) and not chain.is_primary for chain in chains),
+        chains_nowhere=sum(not chain.exchange for chain in chains),
+        frozen=sum(credential.frozen for credential in policy.credentials.values()),
+    )
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """UNFOLD's SIDEBAR navigation."""
+    count = badges() if request.user.has_perm(SEES_DESK) else Badges()
+    return [
+        {"items": _first(request, count)},
+        {"title": "Trading", "items": _trading(request, count)},
+        {"title": "Routing", "items": _routing(request, count)},
+        {"title": "Access", "collapsible": True, "items": _access(request, count)},
+        {"title": "Record", "collapsible": True, "items": _record(request)},
+    ]
+
+
+def _first(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
+    return [
+        _item(request, "Desk", "dashboard", "index", "", exact=True),
+        _item(
+            request,
+            "Needs attention",
+            "notification_important",
+            "needs_attention",
+            SEES_DESK,
+            badge=count.attention,
+            variant="danger",
+            style="solid",
+        ),
+        _model(request, "Kill switch", "emergency_home", "policies_tradingstate", count.halts, "danger"),
+    ]
+
+
+def _trading(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
+    return [
+        _model(request, "Signals", "bolt", "execution_signal"),
+        _model(request, "Orders", "receipt_long", "execution_order", count.doubtful),
+        _model(request, "Positions and PnL", "account_balance_wallet", "execution_position"),
+        _item(request, "Denials", "block", "denials", SEES_DESK, badge=count.denials, variant="warning"),
+    ]
+
+
+def _routing(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
+    chains, variant = (count.chains_nowhere, "danger") if count.chains_nowhere else (count.chains_elsewhere, "warning")
+    return [
+        _model(request, "Exchanges", "account_balance", "policies_exchange", count.exchanges),
+        _model(request, "Strategies", "conversion_path", "policies_strategypolicy"),
+        _model(request, "Failover chains", "low_priority", "policies_failoverchain", chains, variant),
+        _model(request, "Trading permissions", "person_check", "policies_tradingpermission"),
+        _model(request, "Routing settings", "tune", "policies_routingsettings"),
+    ]
+
+
+def _access(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
+    return [
+        _model(request, "Exchange credentials", "key", "policies_exchangecredential", count.frozen),
+        _model(request, "API tokens", "vpn_key", "policies_apitoken"),
+        _model(request, "Users", "person", "auth_user"),
+        _model(request, "Roles", "group", "auth_group"),
+    ]
+
+
+def _record(request: HttpRequest) -> list[dict[str, Any]]:
+    return [
+        _item(request, "Policy changes", "history", "changes", SEES_DESK),
+        _model(request, "Health log", "monitor_heart", "execution_healthevent"),
+        _model(request, "Fees paid", "payments", "execution_feetotal"),
+        _model(request, "Listed pairs", "list_alt", "execution_market"),
+        _item(request, "Reason codes", "help_center", "reasons", ""),
+    ]
+
+
+def _model(
+    request: HttpRequest, title: str, icon: str, model: str, badge: int = 0, variant: str = "warning"
+) -> dict[str, Any]:
+    """A list of rows, for those who may look at them."""
+    app, _, name = model.partition("_")
+    return _item(request, title, icon, f"{model}_changelist", f"{app}.view_{name}", badge=badge, variant=variant)
+
+
+def _item(
+    request: HttpRequest,
+    title: str,
+    icon: str,
+    view: str,
+    permission: str,
+    *,
+    badge: int = 0,
+    variant: str = "warning",
+    style: str = "",
+    exact: bool = False,
+) -> dict[str, Any]:
+    link = reverse(f"admin:{view}")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": link,
+        "active": _is_here(link, exact=exact),
+        "permission": _may(permission),
+        "badge": badge,
+        "badge_variant": variant,
+        "badge_style": style,
+    }
+
+
+def _is_here(link: str, *, exact: bool) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.path == link if exact else request.path.startswith(link)
+
+
+def _may(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: not permission or request.user.has_perm(permission)

@@ -1,0 +1,1 @@
+"""How the states of the machine are written."""

@@ -1,0 +1,76 @@
+"""The words for the states of signals, orders and exchanges, each with what it asks of the reader."""
+
+from datetime import datetime, timedelta
+
+from django.utils.safestring import SafeString
+
+from execution.domain.health import HealthStatus
+from execution.domain.orders import OrderStatus, SignalStatus
+from execution.models import Order
+from execution.selectors.attention import STALE_UNKNOWN_S
+from execution.selectors.exchange_status import ExchangeStatus
+from policies.display.words import Tone, word
+
+ORDER_WORDS: dict[str, tuple[str, Tone]] = {
+    OrderStatus.QUEUED: ("QUEUED", Tone.BUSY),
+    OrderStatus.SUBMITTING: ("SENDING", Tone.BUSY),
+    OrderStatus.UNKNOWN: ("UNKNOWN", Tone.WATCH),
+    OrderStatus.NEEDS_ATTENTION: ("NEEDS ATTENTION", Tone.ACT),
+    OrderStatus.OPEN: ("OPEN", Tone.BUSY),
+    OrderStatus.PARTIALLY_FILLED: ("PARTIAL", Tone.WATCH),
+    OrderStatus.FILLED: ("FILLED", Tone.OK),
+    OrderStatus.CANCELLED: ("CANCELLED", Tone.OFF),
+    OrderStatus.REJECTED: ("REJECTED", Tone.OFF),
+    OrderStatus.NOT_PLACED: ("NOT PLACED", Tone.OFF),
+    OrderStatus.EXPIRED: ("EXPIRED", Tone.OFF),
+}
+SIGNAL_WORDS: dict[str, tuple[str, Tone]] = {
+    SignalStatus.PENDING: ("WAITING", Tone.BUSY),
+    SignalStatus.ROUTING: ("ROUTING", Tone.BUSY),
+    SignalStatus.QUEUED: ("QUEUED", Tone.BUSY),
+    SignalStatus.EXECUTING: ("EXECUTING", Tone.BUSY),
+    SignalStatus.FILLED: ("FILLED", Tone.OK),
+    SignalStatus.PARTIAL_FILL: ("PARTIAL FILL", Tone.WATCH),
+    SignalStatus.REJECTED: ("REJECTED", Tone.OFF),
+    SignalStatus.DENIED: ("DENIED", Tone.OFF),
+    SignalStatus.FAILED: ("FAILED", Tone.ACT),
+    SignalStatus.CANCELLED: ("CANCELLED", Tone.OFF),
+    SignalStatus.EXPIRED: ("EXPIRED", Tone.OFF),
+}
+HEALTH_WORDS: dict[str, tuple[str, Tone]] = {
+    HealthStatus.OK: ("OK", Tone.OK),
+    HealthStatus.DEGRADED: ("DEGRADED", Tone.WATCH),
+    HealthStatus.DOWN: ("DOWN", Tone.ACT),
+    HealthStatus.MAINTENANCE: ("MAINTENANCE", Tone.BUSY),
+    HealthStatus.UNKNOWN: ("UNCHECKED", Tone.WATCH),
+}
+
+
+def order_tone(order: Order, now: datetime) -> tuple[str, Tone]:
+    """An order in doubt turns from amber to red after five minutes."""
+    text, tone = ORDER_WORDS[order.status]
+    sent = order.submitted_at or order.created_at
+    if order.status == OrderStatus.UNKNOWN and now - sent > timedelta(seconds=STALE_UNKNOWN_S):
+        tone = Tone.ACT
+    return text, tone
+
+
+def order_word(order: Order, now: datetime) -> SafeString:
+    """The order's state as shape, word and colour."""
+    text, tone = order_tone(order, now)
+    return word(text, tone)
+
+
+def signal_word(status: str) -> SafeString:
+    """The signal's state as shape, word and colour."""
+    return word(*SIGNAL_WORDS[status])
+
+
+def health_word(status: str) -> SafeString:
+    """A health status as stored."""
+    return word(*HEALTH_WORDS.get(status, ("UNCHECKED", Tone.WATCH)))
+
+
+def exchange_word(status: ExchangeStatus) -> SafeString:
+    """The exchange's state, with its sentence in the tooltip."""
+    return word(status.word, status.tone, status.sentence)

@@ -1,0 +1,18 @@
+"""States of orders in templates."""
+
+from datetime import datetime
+
+from django import template
+from django.utils.safestring import SafeString
+
+from execution.display.words import health_word, order_word
+from execution.models import Order
+
+register = template.Library()
+register.filter("health_word", health_word)
+
+
+@register.filter
+def order_state(order: Order, now: datetime) -> SafeString:
+    """Shape, word and colour."""
+    return order_word(order, now)

@@ -1,0 +1,99 @@
+"""Row and page actions that change something: always a dialog, so never on GET, never without permission and reason."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+
+from policies.domain.policy import Scope
+from policies.forms.base import reason_field
+from policies.services import check_reason
+
+
+class ReasonDialog(BaseDialogForm):  # type: ignore[misc]
+    """Asks why."""
+
+    reason = reason_field("Why")
+
+    def clean_reason(self) -> str:
+        return check_reason(self.cleaned_data["reason"])
+
+
+def reason_action(
+    *,
+    description: str,
+    permissions: Sequence[str],
+    title: str,
+    text: str,
+    submit: str,
+    icon: str,
+    form_class: type[ReasonDialog] = ReasonDialog,
+    variant: ActionVariant = ActionVariant.DEFAULT,
+) -> Callable[[Callable[[Any, HttpRequest, Any, str], str]], Any]:
+    """Turn `method(self, request, row, reason) -> message` into an action of Unfold that asks for the reason first.
+
+    `permissions` are names of methods (`has_<name>_permission`). A ValidationError is shown in the dialog, and nothing
+    has happened then.
+    """
+    dialog = {"title": title, "description": text, "form_class": form_class, "form_submit_text": submit}
+
+    def decorate(method: Callable[[Any, HttpRequest, Any, str], str]) -> Any:
+        @wraps(method)
+        def run(self: Any, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
+            row = find_or_404(self.get_queryset(request), object_id)
+            try:
+                message = method(self, request, row, form.cleaned_data["reason"])
+            except ValidationError as e:
+                form.add_error("reason", e.messages[0])
+                context = {"dialog": dialog, "form": form, "form_submit_text": submit}
+                return render(request, "unfold/helpers/dialog.html", context)
+            self.message_user(request, message)
+            return reload_page(request)
+
+        return action(description=description, permissions=permissions, icon=icon, variant=variant, dialog=dialog)(run)
+
+    return decorate
+
+
+def reload_page(request: HttpRequest) -> HttpResponse:
+    """Close the dialog by loading the page under it again."""
+    here = urlsplit(request.headers.get("HX-Current-URL", ""))
+    address = f"{here.path}?{here.query}" if here.query else here.path
+    return HttpResponse(status=204, headers={"HX-Redirect": address or reverse("admin:index")})
+
+
+def find_or_404(rows: QuerySet[Any], pk: str) -> Any:
+    """The row with that key among those the reader may see; a key that is no key at all is not there either."""
+    try:
+        return get_object_or_404(rows, pk=pk)
+    except (ValueError, ValidationError) as e:
+        raise Http404 from e
+
+
+class HaltRow:
+    """Adds "Halt…" to the rows of a list: it opens the halt dialog with that row marked. It changes nothing itself."""
+
+    halt_scope: Scope
+
+    def halt_target(self, row: Any) -> str:
+        """What the trading state calls this row."""
+        return str(row.pk)
+
+    def has_halt_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whether this person may halt trading."""
+        return request.user.has_perm("policies.halt")
+
+    @action(description="Halt…", permissions=["halt"], icon="front_hand", attrs={"data-halt": "true"})  # type: ignore[untyped-decorator]
+    def halt(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The halt dialog for this row."""
+        row = find_or_404(self.get_queryset(request), object_id)  # type: ignore[attr-defined]
+        return redirect(f"{reverse('admin:halt')}?mark={self.halt_scope}:{self.halt_target(row)}")

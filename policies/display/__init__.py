@@ -1,0 +1,1 @@
+"""How figures and states are written, on every page alike."""

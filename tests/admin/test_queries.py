@@ -1,0 +1,140 @@
+"""What a page may cost: a fixed number of queries, however many rows there are, and a size that loads at once."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from execution.admin import navigation
+from execution.models import Signal
+from execution.selectors import facts
+from execution.selectors.desk import read_desk
+from execution.selectors.facts import refresh_facts
+from policies import snapshot
+from policies.models import FailoverChain
+from policies.snapshot import refresh
+from tests.admin import world
+from tests.admin.addresses import PAGES
+
+DESK, LIST, CHAIN = 12, 15, 15
+LARGEST_PAGE = 400_000
+LISTS = (
+    "execution_signal",
+    "execution_order",
+    "execution_position",
+    "execution_feetotal",
+    "execution_healthevent",
+    "execution_market",
+    "policies_exchange",
+    "policies_strategypolicy",
+    "policies_failoverchain",
+    "policies_tradingpermission",
+    "policies_tradingstate",
+    "policies_exchangecredential",
+    "policies_apitoken",
+    "auth_user",
+    "auth_group",
+)
+
+
+@pytest.fixture
+def desk(risk_manager, monkeypatch):
+    # What is kept for a second or less must not run out between two visits.
+    monkeypatch.setattr(snapshot, "CHECK_INTERVAL_S", 60)
+    monkeypatch.setattr(facts, "MAX_AGE_S", 60)
+    monkeypatch.setattr(navigation, "BADGES_S", 60)
+    return world.bad_day(risk_manager, minutes=10)
+
+
+def cost(client, path):
+    """Queries and bytes of a page, as on any visit but the first: policy and listings are in memory."""
+    refresh()
+    refresh_facts()
+    client.get(path)
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(path)
+    assert response.status_code == 200, path
+    return len(queries), len(response.content)
+
+
+def test_the_desk_costs_the_same_for_any_number_of_rows(desk):
+    refresh()
+    refresh_facts()
+    with CaptureQueriesContext(connection) as few:
+        read_desk()
+    for _ in range(30):
+        world.denied_signal(desk.sender)
+        world.unknown_order(desk.sender)
+    refresh()
+    refresh_facts()
+    with CaptureQueriesContext(connection) as many:
+        read_desk()
+
+    assert len(few) == len(many)
+    assert len(many) <= DESK
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_costs_at_most_fifteen_queries_and_400_kb(boss, desk, name):
+    queries, size = cost(boss, reverse(f"admin:{name}_changelist"))
+
+    assert queries <= LIST
+    assert size <= LARGEST_PAGE
+
+
+@pytest.mark.parametrize("name", ["execution_signal", "execution_order", "policies_exchangecredential"])
+def test_a_list_costs_the_same_for_any_number_of_rows(boss, desk, name):
+    before, _ = cost(boss, reverse(f"admin:{name}_changelist"))
+    for number in range(12):
+        other = world.user(f"other{number}")
+        world.make_order(world.make_signal(other))
+        world.calm_keys(other)
+
+    after, _ = cost(boss, reverse(f"admin:{name}_changelist"))
+
+    assert after == before
+
+
+def test_big_lists_are_not_counted(boss, desk):
+    with CaptureQueriesContext(connection) as queries:
+        boss.get(reverse("admin:execution_signal_changelist"))
+
+    counts = [q["sql"] for q in queries if "COUNT(" in q["sql"] and "execution_signal" in q["sql"]]
+    assert [sql for sql in counts if "GROUP BY" not in sql] == []
+
+
+def test_the_failover_editor_stays_within_its_budget(boss, desk):
+    chain = FailoverChain.objects.get(primary="binance")
+
+    queries, size = cost(boss, reverse("admin:policies_failoverchain_change", args=[chain.pk]))
+
+    assert queries <= CHAIN
+    assert size <= LARGEST_PAGE
+
+
+def test_a_signal_page_costs_the_same_for_any_number_of_orders(boss, desk):
+    signal = Signal.objects.get(pk=desk.filled.pk)
+    before, _ = cost(boss, reverse("admin:execution_signal_change", args=[signal.pk]))
+    for attempt in range(2, 7):
+        world.decide(signal, attempt=attempt)
+        world.make_order(signal, "rejected", attempt=attempt)
+
+    after, _ = cost(boss, reverse("admin:execution_signal_change", args=[signal.pk]))
+
+    assert after == before
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_larger_than_400_kb(boss, desk, name):
+    queries, size = cost(boss, reverse(f"admin:{name}"))
+
+    assert queries <= LIST
+    assert size <= LARGEST_PAGE
+
+
+def test_the_menu_counts_once_for_all(boss, desk, monkeypatch):
+    boss.get(reverse("admin:reasons"))
+    with CaptureQueriesContext(connection) as queries:
+        boss.get(reverse("admin:reasons"))
+
+    assert not [q["sql"] for q in queries if "execution_order" in q["sql"]]

@@ -1,0 +1,436 @@
+"""Rows for the admin's tests and screenshots: a desk on a calm day and on a bad one."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+
+from execution.domain.orders import FINAL, OrderStatus, SignalStatus
+from execution.models import (
+    Decision,
+    ExchangeHealth,
+    FeeTotal,
+    Fill,
+    HealthEvent,
+    HealthSample,
+    Heartbeat,
+    Market,
+    Order,
+    OrderEvent,
+    Position,
+    Signal,
+)
+from policies.domain.policy import Mode, Scope, TradingStatus
+from policies.models import (
+    ApiToken,
+    Exchange,
+    ExchangeCredential,
+    OrderSizeLimit,
+    StrategyPolicy,
+    TradingPermission,
+)
+from policies.services import create_token, set_frozen, set_trading_state, store_credential
+
+CHAIN = ("binance", "bybit", "okx", "kucoin", "kraken", "firi")
+PRICES = {"BTC/USDT": Decimal("64210.4"), "ETH/USDT": Decimal("3120.55"), "SOL/USDT": Decimal("151.2")}
+SECRET = "s3cr3t-NEVER-shown-9f27"
+
+
+def ago(**kwargs: float) -> datetime:
+    return timezone.now() - timedelta(**kwargs)
+
+
+def healthy(slug: str, latency: float = 58.0, **kwargs: Any) -> ExchangeHealth:
+    """The health row of an exchange; `kwargs` make it worse."""
+    values = {
+        "status": "ok",
+        "since": ago(hours=7),
+        "checked_at": ago(seconds=4),
+        "latency_ms": latency,
+        "latency_ewma_ms": latency,
+        "markets_version": 1,
+        **kwargs,
+    }
+    return ExchangeHealth.objects.update_or_create(exchange_id=slug, defaults=values)[0]
+
+
+def all_healthy() -> None:
+    """Every exchange answers, and the platform's processes are alive."""
+    for number, slug in enumerate(Exchange.objects.values_list("slug", flat=True)):
+        healthy(slug, 41.0 + 17 * number)
+    for name, kind in (("beat", "beat"), ("worker-1", "worker")):
+        Heartbeat.objects.update_or_create(
+            name=name,
+            defaults={"kind": kind, "version": "1.0", "started_at": ago(hours=7), "seen_at": ago(seconds=2)},
+        )
+
+
+def user(name: str, **kwargs: Any) -> User:
+    return User.objects.create_user(name, password="correct horse battery staple", **kwargs)
+
+
+def trader(name: str = "algo1") -> User:
+    """A client that may trade."""
+    row = user(name)
+    permission = TradingPermission.objects.create(user=row, pairs=["BTC/USDT", "ETH/USDT", "*/NOK"])
+    OrderSizeLimit.objects.create(permission=permission, currency="USDT", max_notional=Decimal(5000))
+    return row
+
+
+def candidates(chosen: str = "binance", **codes: tuple[str, str]) -> list[dict[str, str]]:
+    """The chain's answers: codes for some, the rest after the chosen one not needed."""
+    found = []
+    for slug in CHAIN:
+        code, detail = codes.get(
+            slug, ("", "") if slug == chosen else ("LATER_IN_CHAIN", f"Usable; {chosen} is earlier.")
+        )
+        found.append({"exchange": slug, "code": code, "detail": detail})
+    return found
+
+
+def make_signal(sender: User, status: str = "filled", **kwargs: Any) -> Signal:
+    """A stored signal in some state."""
+    received = kwargs.pop("received_at", ago(minutes=4))
+    final = status in {"filled", "partial_fill", "rejected", "denied", "failed", "cancelled", "expired"}
+    values: dict[str, Any] = {
+        "idempotency_key": uuid.uuid4().hex,
+        "body_hash": "0" * 64,
+        "received_at": received,
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "amount": Decimal("0.05"),
+        "strategy_id": "scalper_btc",
+        "expires_at": received + timedelta(minutes=5),
+        "final_at": received + timedelta(milliseconds=184) if final else None,
+        "exchange_id": None if status in {"denied", "pending"} else "binance",
+        **kwargs,
+    }
+    if values.get("notional") is not None:
+        values["amount"] = None
+    return Signal.objects.create(user=sender, status=SignalStatus(status), **values)
+
+
+def decide(signal: Signal, chosen: str = "binance", **kwargs: Any) -> Decision:
+    values = {
+        "attempt": 1,
+        "decided_at": signal.received_at + timedelta(milliseconds=3),
+        "policy_version": 418,
+        "source": "policy",
+        "primary": "binance",
+        "exchange": chosen,
+        "method": "limit",
+        "mode": "paper",
+        "candidates": candidates(chosen),
+        "took_us": 210,
+        **kwargs,
+    }
+    return Decision.objects.create(signal=signal, **values)
+
+
+_PATH = {
+    "queued": ["queued"],
+    "submitting": ["queued", "submitting"],
+    "open": ["queued", "submitting", "open"],
+    "filled": ["queued", "submitting", "filled"],
+    "unknown": ["queued", "submitting", "unknown"],
+    "needs_attention": ["queued", "submitting", "unknown", "needs_attention"],
+    "rejected": ["queued", "submitting", "rejected"],
+    "not_placed": ["queued", "submitting", "unknown", "not_placed"],
+    "cancelled": ["queued", "submitting", "open", "cancelled"],
+}
+
+
+def make_order(signal: Signal, status: str = "filled", **kwargs: Any) -> Order:
+    """An order of the signal, with the events that led to its state."""
+    start = signal.received_at + timedelta(milliseconds=4)
+    price = PRICES.get(signal.symbol, Decimal(100))
+    amount = signal.amount or (signal.notional or Decimal(0)) / price
+    amount = amount.quantize(Decimal("0.00001"))
+    filled = amount if status == "filled" else Decimal(0)
+    path = _PATH[status]
+    values: dict[str, Any] = {
+        "attempt": 1,
+        "mode": Mode.PAPER,
+        "symbol": signal.symbol,
+        "side": signal.side,
+        "order_type": "limit",
+        "time_in_force": "IOC",
+        "amount": amount,
+        "price": price,
+        "reference_price": price,
+        "priority": 3,
+        "expires_at": signal.expires_at,
+        "created_at": start,
+        "submitted_at": None if status == "queued" else start + timedelta(milliseconds=6),
+        "valid_until": None if status == "queued" else start + timedelta(seconds=5),
+        "acked_at": start + timedelta(milliseconds=180) if status in {"open", "filled", "rejected"} else None,
+        "final_at": start + timedelta(milliseconds=180) if OrderStatus(status) in FINAL else None,
+        "exchange_order_id": "8839201175" if status in {"open", "filled", "cancelled"} else "",
+        "filled_amount": filled,
+        "filled_notional": filled * price,
+        "exchange_id": signal.exchange_id or "binance",
+        **kwargs,
+    }
+    order = Order.objects.create(signal=signal, user=signal.user, status=OrderStatus(status), **values)
+    for number, new in enumerate(path):
+        OrderEvent.objects.create(
+            order=order,
+            at=start + timedelta(milliseconds=6 * number + (160 if number > 1 else 0)),
+            old_status=path[number - 1] if number else "",
+            new_status=new,
+            reason_code=order.reason_code if number == len(path) - 1 else "",
+            detail=order.reason_detail if number == len(path) - 1 else "",
+        )
+    if status == "filled":
+        Fill.objects.create(
+            order=order,
+            trade_id=f"t{order.id.hex[:8]}",
+            at=start + timedelta(milliseconds=170),
+            amount=amount,
+            price=price,
+            fee=(filled * price / 1000).quantize(Decimal("0.0001")),
+            fee_asset="USDT",
+        )
+        Signal.objects.filter(pk=signal.pk).update(filled_amount=filled, filled_notional=filled * price)
+    return order
+
+
+ORDER_VALUE = (
+    "This order is worth up to 5,120.00 USDT; the limit is 5000 USDT (largest order of algo1). "
+    "Send a smaller order, or ask to raise the limit."
+)
+
+
+def denied_signal(sender: User, **kwargs: Any) -> Signal:
+    """Denied for its size, with the decision that says so."""
+    values = {"notional": Decimal(5120), "reason_code": "ORDER_VALUE", "reason_detail": ORDER_VALUE, **kwargs}
+    signal = make_signal(sender, "denied", **values)
+    decide(signal, "", reason_code=signal.reason_code, detail=signal.reason_detail, mode="", method="")
+    return signal
+
+
+def unknown_order(sender: User, minutes: float = 4.2, **kwargs: Any) -> Order:
+    """Sent, and the exchange never answered clearly."""
+    signal = make_signal(
+        sender, "executing", received_at=ago(minutes=minutes), exchange_id="bybit", strategy_id="scalper_btc"
+    )
+    decide(
+        signal,
+        "bybit",
+        candidates=candidates("bybit", binance=("UNHEALTHY", "Degraded since 13:58:00 UTC, 610 ms on average.")),
+    )
+    detail = "read timeout after 5.0 s"
+    values = {"exchange_id": "bybit", "reason_code": "OUTCOME_UNKNOWN", "reason_detail": detail, **kwargs}
+    order = make_order(signal, "unknown", **values)
+    for n in range(2):
+        OrderEvent.objects.create(
+            order=order,
+            at=order.created_at + timedelta(seconds=8 + 4 * n),
+            old_status="unknown",
+            new_status="unknown",
+            detail="open orders: not there; closed orders: not there; executions: none",
+        )
+    Order.objects.filter(pk=order.pk).update(clean_misses=2, next_check_at=timezone.now() + timedelta(seconds=3))
+    order.refresh_from_db()
+    return order
+
+
+@dataclass
+class World:
+    """What the seeded desk consists of."""
+
+    sender: User
+    filled: Signal
+    denied: Signal
+
+
+def calm_day(minutes: int = 6) -> World:
+    """Everything works."""
+    all_healthy()
+    sender, other = trader(), trader("swing")
+    for name, slug, mode in (
+        ("scalper_btc", "binance", "live"),
+        ("swing_eth", "kraken", "paper"),
+        ("grid_sol", "bybit", "sandbox"),
+    ):
+        StrategyPolicy.objects.create(strategy_id=name, exchange_id=slug, mode=mode, notes="Runs on the first cluster.")
+    create_token(user=sender, name="strategy engine", scopes=["read", "trade"], by=None)
+    store_credential(
+        user=sender,
+        exchange="binance",
+        mode=Mode.LIVE,
+        secrets={"api_key": "k-1234567890a91F", "secret": SECRET},
+        by=None,
+        label="main account",
+    )
+    store_credential(
+        user=other,
+        exchange="kraken",
+        mode=Mode.LIVE,
+        secrets={"api_key": "k-0987654321b02c", "secret": "c2VjcmV0c2VjcmV0"},
+        by=None,
+    )
+    for minute in range(minutes):
+        for n in range(3 + minute * 7 % 5):
+            signal = make_signal(
+                sender if n % 2 else other,
+                received_at=ago(minutes=minute, seconds=n * 7 + 1),
+                symbol=list(PRICES)[(minute + n) % 3],
+                side="sell" if (minute + n) % 3 == 0 else "buy",
+                strategy_id=("scalper_btc", "swing_eth", "grid_sol", "")[(minute + n) % 4],
+                attempt=2 if minute % 19 == 0 and n == 0 else 1,
+            )
+            if minute < 12:
+                decide(signal)
+                make_order(signal)
+    filled = Signal.objects.filter(status="filled", symbol="BTC/USDT").order_by("-received_at").first()
+    denied = denied_signal(sender, received_at=ago(minutes=7))
+    for n, code in enumerate(("PAIR_NOT_PERMITTED", "LIMIT_MISSING", "PRICE_COLLAR")):
+        make_signal(
+            sender,
+            "denied",
+            received_at=ago(minutes=11 + 9 * n),
+            reason_code=code,
+            reason_detail="Limit 70,000 is 9.0 % from the middle 64,210; the collar is 5 %.",
+        )
+    working = make_signal(sender, "executing", received_at=ago(minutes=2), side="sell")
+    decide(working)
+    make_order(working, "open")
+    samples()
+    positions(sender)
+    Market.objects.bulk_create(
+        Market(exchange_id=slug, symbol=symbol, tick=Decimal("0.01"), lot=Decimal("0.00001"), min_notional=Decimal(5))
+        for slug in CHAIN
+        for symbol in PRICES
+    )
+    assert filled is not None
+    return World(sender, filled, denied)
+
+
+def samples() -> None:
+    """A day of health checks of binance, and its changes of state."""
+    HealthSample.objects.bulk_create(
+        HealthSample(
+            exchange_id="binance",
+            at=ago(minutes=3 * n),
+            ok=n % 97 != 5,
+            latency_ms=38 + (n * 13 % 23) + (400 if 150 < n < 162 else 0),
+        )
+        for n in range(470)
+    )
+    for hours, old, new, why in (
+        (7, "degraded", "ok", "58 ms on average"),
+        (8, "ok", "degraded", "612 ms on average"),
+        (26, "unknown", "ok", ""),
+    ):
+        HealthEvent.objects.create(
+            exchange_id="binance", at=ago(hours=hours), old_status=old, new_status=new, detail=why
+        )
+
+
+def positions(sender: User) -> None:
+    for slug, symbol, bought, sold, fees in (
+        ("binance", "BTC/USDT", "1.2", "0.4", "31.5"),
+        ("kraken", "ETH/USDT", "10", "10", "12.1"),
+        ("bybit", "SOL/USDT", "0", "5", "0.7"),
+    ):
+        price = PRICES[symbol]
+        Position.objects.create(
+            user=sender,
+            exchange_id=slug,
+            mode="paper",
+            symbol=symbol,
+            bought_amount=Decimal(bought),
+            sold_amount=Decimal(sold),
+            bought_notional=Decimal(bought) * price,
+            sold_notional=Decimal(sold) * price * Decimal("1.013"),
+            quote_fees=Decimal(fees),
+            updated_at=ago(minutes=3),
+        )
+    FeeTotal.objects.create(user=sender, exchange_id="binance", mode="paper", asset="BNB", amount=Decimal("0.0421"))
+
+
+def bad_day(by: User, minutes: int = 6) -> World:
+    """Exchanges out, halts, orders in doubt, frozen keys, a silent scheduler."""
+    world = calm_day(minutes)
+    healthy("okx", 610.0, status="degraded", since=ago(minutes=12))
+    healthy(
+        "firi",
+        0,
+        status="down",
+        since=ago(hours=4, minutes=51),
+        last_error="HTTP 503: service unavailable",
+        latency_ewma_ms=None,
+    )
+    healthy("kucoin", 95, checked_at=ago(minutes=5))
+    Exchange.objects.filter(pk="alpaca").update(
+        maintenance_from=ago(hours=1), maintenance_to=timezone.now() + timedelta(hours=2)
+    )
+    Exchange.objects.filter(pk="coinbase").update(enabled=False)
+    unknown_order(world.sender)
+    late = unknown_order(world.sender, 21)
+    OrderEvent.objects.create(
+        order=late,
+        at=ago(minutes=15),
+        old_status="unknown",
+        new_status="needs_attention",
+        reason_code="NEEDS_ATTENTION",
+        detail="The exchange does not answer look-ups.",
+    )
+    Order.objects.filter(pk=late.pk).update(status="needs_attention", reason_code="NEEDS_ATTENTION")
+    set_trading_state(
+        scope=Scope.EXCHANGE, target="firi", status=TradingStatus.HALTED, reason="503s since 09:12", by=by
+    )
+    for n in range(9):
+        make_signal(
+            world.sender,
+            "denied",
+            received_at=ago(minutes=n + 1),
+            reason_code="NO_HEALTHY_EXCHANGE",
+            reason_detail="All 6 exchanges of the chain are out: binance UNHEALTHY, okx UNHEALTHY. Nothing was sent.",
+        )
+    credential = world.sender.exchange_credentials.get()
+    set_frozen(credential, frozen=True, reason="The exchange refused the key twice", by=by)
+    Heartbeat.objects.filter(kind="beat").update(seen_at=ago(minutes=3))
+    return world
+
+
+def three_halts(by: User) -> None:
+    for slug, why in (("firi", "503s since 09:12"), ("bybit", "withdrawals stopped"), ("kraken", "wrong prices")):
+        set_trading_state(scope=Scope.EXCHANGE, target=slug, status=TradingStatus.HALTED, reason=why, by=by)
+
+
+def permissions(*names: str) -> list[Permission]:
+    """Django permissions by `app.codename`."""
+    return [
+        Permission.objects.get(content_type__app_label=app, codename=codename)
+        for app, _, codename in (name.partition(".") for name in names)
+    ]
+
+
+def calm_keys(sender: User) -> None:
+    """One set of stored keys."""
+    secrets = {"api_key": "k-1234567890a91F", "secret": SECRET}
+    store_credential(user=sender, exchange="binance", mode=Mode.LIVE, secrets=secrets, by=None)
+
+
+def ordinary_changes(by: User) -> None:
+    """What people did in the last hours, and what the exchanges did meanwhile."""
+    for model in (ExchangeCredential, ApiToken, StrategyPolicy):
+        model.history.update(history_date=ago(days=2))
+    healthy("okx", 1240.0, status="degraded", since=ago(minutes=12))
+    unknown_order(User.objects.get(username="algo1"), minutes=0.4)
+    for n, (slug, fee, why) in enumerate(
+        (("kraken", 26, "new fee tier from the first of the month"), ("firi", 45, "volume discount agreed with Firi"))
+    ):
+        exchange = Exchange.objects.get(pk=slug)
+        exchange.taker_fee_bps = Decimal(fee)
+        exchange._change_reason, exchange._history_user, exchange._history_date = why, by, ago(minutes=9 + 30 * n)
+        exchange.save()
+    state = {"scope": Scope.EXCHANGE, "target": "bybit", "by": by}
+    set_trading_state(**state, status=TradingStatus.HALTED, reason="withdrawals stopped, checking")
+    set_trading_state(**state, status=TradingStatus.ACTIVE, reason="withdrawals work again, balances reconciled")

@@ -1,0 +1,102 @@
+"""Pictures of the pages, to be looked at. Not collected by default:
+
+pytest tests/browser/screenshots.py        (writes to .local/screenshots, or to $SCREENSHOTS)
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page
+
+from execution.models import Order
+from policies.models import FailoverChain, StrategyPolicy, TradingPermission
+from tests.admin import world
+
+FOLDER = Path(os.environ.get("SCREENSHOTS", ".local/screenshots"))
+SIZES = {"1440": (1440, 900), "1280": (1280, 900), "390": (390, 844)}
+LOOKS = [(width, theme) for width in SIZES for theme in ("light", "dark")]
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: "-".join(look))
+def shoot(request: pytest.FixtureRequest, open_as: Callable[..., Page]) -> Callable[..., Page]:
+    width, theme = request.param
+    size = dict(zip(("width", "height"), SIZES[width], strict=True))
+
+    def take(person: User | None, path: str, name: str, act: Callable[[Page], Any] | None = None) -> Page:
+        page = open_as(person, path, viewport=size, color_scheme=theme)
+        page.wait_for_load_state("networkidle")
+        if act is not None:
+            act(page)
+            page.wait_for_timeout(250)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=FOLDER / f"{name}-{width}-{theme}.png", full_page=act is None)
+        page.context.close()
+        return page
+
+    return take
+
+
+def test_calm(shoot: Callable[..., Page], boss: User) -> None:
+    day = world.calm_day(58)
+    chain = FailoverChain.objects.get(primary="binance")
+    strategy = StrategyPolicy.objects.get(strategy_id="scalper_btc")
+    permission = TradingPermission.objects.get(user=day.sender)
+    credential = day.sender.exchange_credentials.get()
+    shoot(None, "/admin/login/", "login")
+    shoot(boss, "/admin/", "desk-calm")
+    shoot(boss, "/admin/policies/exchange/", "exchanges")
+    shoot(boss, "/admin/policies/exchange/binance/change/", "exchange")
+    shoot(boss, "/admin/policies/failoverchain/", "chains")
+    shoot(boss, f"/admin/policies/failoverchain/{chain.pk}/change/", "chain")
+    shoot(boss, "/admin/policies/strategypolicy/", "strategies")
+    shoot(boss, f"/admin/policies/strategypolicy/{strategy.pk}/change/", "strategy")
+    shoot(boss, "/admin/policies/tradingpermission/", "permissions")
+    shoot(boss, f"/admin/policies/tradingpermission/{permission.pk}/change/", "permission")
+    shoot(boss, "/admin/policies/exchangecredential/", "credentials")
+    shoot(boss, f"/admin/policies/exchangecredential/{credential.pk}/change/", "credential")
+    shoot(boss, "/admin/policies/exchangecredential/add/", "credential-add")
+    shoot(boss, "/admin/policies/routingsettings/1/change/", "settings")
+    shoot(boss, "/admin/policies/apitoken/add/", "token-add")
+    shoot(boss, "/admin/policies/apitoken/", "tokens")
+    shoot(boss, "/admin/execution/signal/", "signals")
+    shoot(boss, f"/admin/execution/signal/{day.filled.pk}/change/", "signal-filled")
+    shoot(boss, f"/admin/execution/signal/{day.denied.pk}/change/", "signal-denied")
+    shoot(boss, "/admin/execution/order/", "orders")
+    shoot(boss, "/admin/execution/position/", "positions")
+    shoot(boss, "/admin/policies/tradingstate/", "kill-switch")
+    shoot(boss, "/admin/auth/user/", "users")
+
+
+def test_readme(open_as: Callable[..., Page], boss: User) -> None:
+    """The picture in the README: an ordinary hour, with one exchange slow and one order in doubt."""
+    world.calm_day(58)
+    world.ordinary_changes(boss)
+    page = open_as(boss, viewport={"width": 1440, "height": 1120})
+    page.wait_for_load_state("networkidle")
+    target = Path("docs/images")
+    target.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=target / "desk.png")
+
+
+def test_bad_day(shoot: Callable[..., Page], boss: User) -> None:
+    world.bad_day(boss, 58)
+    chain = FailoverChain.objects.get(primary="okx")
+    doubtful = Order.objects.filter(status="unknown").get()
+    shoot(boss, "/admin/", "desk-bad")
+    shoot(boss, "/admin/policies/exchange/firi/change/", "exchange-down")
+    shoot(boss, f"/admin/policies/failoverchain/{chain.pk}/change/", "chain-bad")
+    shoot(boss, f"/admin/execution/signal/{doubtful.signal_id}/change/", "signal-unknown")
+    shoot(boss, f"/admin/execution/order/{doubtful.pk}/change/", "order-unknown")
+    shoot(boss, "/admin/needs-attention/", "attention")
+    shoot(boss, "/admin/denials/", "denials")
+    shoot(boss, "/admin/changes/", "changes")
+    shoot(boss, "/admin/reasons/", "reasons")
+    shoot(boss, "/admin/policies/exchange/firi/history/", "history")
+    shoot(boss, "/admin/policies/exchange/", "halt-dialog", lambda page: page.locator(".button-halt").click())
+    world.three_halts(boss)
+    shoot(boss, "/admin/policies/tradingstate/", "kill-switch-halts")
+    shoot(boss, "/admin/execution/signal/?q=zzzzzz", "banner-empty")
