@@ -1,0 +1,153 @@
+"""Compares what the adapters send and understand with recordings made by others, if a folder of them is given.
+
+Usage: python .ci/compare_fixtures.py FOLDER
+FOLDER/<exchange>/ccxt_*_recorded_requests.json hold requests of a bare ccxt; the raw answers beside them come from the
+exchanges' documentation. An extra: nothing here is needed to run or test the project.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from execution.exchanges import ccxt_parse  # noqa: E402
+from execution.exchanges.ccxt_client import new_client  # noqa: E402
+from execution.exchanges.firi import _report as firi_report  # noqa: E402
+from execution.exchanges.firi_auth import FiriHmacAuth  # noqa: E402
+from execution.exchanges.outcomes import classify  # noqa: E402
+from execution.exchanges.quirks import BINANCE, KRAKEN  # noqa: E402
+from tests.exchanges.cases import LIVE  # noqa: E402
+from tests.exchanges.recording import FOLDER as RECORDINGS  # noqa: E402
+from tests.exchanges.recording import ReplayingTransport, request_for
+
+# Differs by design: times and signatures, the bound on lateness that only we send, values of the order itself.
+IGNORED = {"timestamp", "recvWindow", "signature", "nonce", "deadline", "price", "quantity", "volume", "symbol", "pair",
+           "newClientOrderId", "cl_ord_id"}  # fmt: skip
+PAIRS = {
+    "limit_buy": ("create_limit_cid", None),
+    "limit_ioc": ("ioc", "extra"),
+    "market_buy": ("create_market_buy_base", None),
+    "market_sell": ("create_market_sell_base", None),
+}
+failures: list[str] = []
+checked = 0
+
+
+def check(what: str, got: Any, expected: Any) -> None:
+    global checked
+    checked += 1
+    if got != expected:
+        failures.append(f"{what}: got {got!r}, expected {expected!r}")
+
+
+def theirs(folder: Path, slug: str, name: str, which: str | None) -> dict[str, Any] | None:
+    suffix = "_extra" if which else ""
+    file = next(folder.glob(f"{slug}/ccxt_*_recorded_requests{suffix}.json"))
+    recorded = json.loads(file.read_text()).get(name)
+    return recorded["requests"][-1] if recorded and recorded["requests"] else None
+
+
+def compare_requests(folder: Path) -> None:
+    for slug in ("binance", "kraken"):
+        ours_all = json.loads((RECORDINGS / f"{slug}.json").read_text())
+        for our_name, (their_name, which) in PAIRS.items():
+            expected = theirs(folder, slug, their_name, which)
+            if expected is None:
+                continue
+            ours = next(
+                e["request"] for e in reversed(ours_all[our_name]["exchanges"]) if e["request"]["method"] == "POST"
+            )
+            body = dict(parse_qsl(expected["b"]))
+            check(f"{slug} {our_name} path", ours["path"], urlsplit(expected["p"]).path)
+            check(f"{slug} {our_name} method", ours["method"], expected["m"])
+            for field in sorted((set(body) | set(ours["body"])) - IGNORED):
+                if field == "timeInForce" and our_name == "limit_buy":
+                    continue
+                check(
+                    f"{slug} {our_name} {field}",
+                    _side_free(field, ours["body"].get(field)),
+                    _side_free(field, body.get(field)),
+                )
+            names = {"newClientOrderId", "cl_ord_id"} & set(body)
+            check(
+                f"{slug} {our_name} carries our id",
+                {"newClientOrderId", "cl_ord_id"} & set(ours["body"]) >= names,
+                True,
+            )
+
+
+def _side_free(field: str, value: Any) -> Any:
+    return value.lower() if field in {"side", "type"} and isinstance(value, str) else value
+
+
+def compare_answers(folder: Path) -> None:
+    markets = json.loads((folder / "binance/ccxt_4.5.90_markets_parsed.json").read_text())
+    client = new_client(BINANCE, ReplayingTransport([]), timeout_s=1)
+    client.set_markets(markets)
+    market = client.market("BTC/USDT")
+    raw = json.loads((folder / "binance/new_order_full_response.json").read_text())
+    order = client.parse_order(raw, market)
+    report = ccxt_parse.report(order, order["trades"], ccxt_parse.decimal("10"))
+    check("binance full answer status", report.status.value, "filled")
+    check("binance full answer filled", str(report.filled_amount.normalize()), "1E+1")
+    check("binance full answer trades", [t.trade_id for t in report.trades], ["56", "57", "58", "59", "60"])
+    check("binance full answer fee", str(sum(t.fee for t in report.trades)), "39.98300000")
+    balances = ccxt_parse.balances(
+        client.parse_balance_custom(json.loads((folder / "binance/account_response.json").read_text()), "spot")
+    )
+    check("binance balance", str(balances["BTC"].free), "4723846.89208129")
+    depth = json.loads((folder / "binance/GET_api_v3_depth_BTCUSDT.json").read_text())
+    book = ccxt_parse.order_book(client.parse_order_book(depth, "BTC/USDT"), "BTC/USDT", received_at=0)
+    check("binance book", (str(book.asks[0][0]), str(book.asks[0][1])), ("32085.66", "2.048437"))
+
+
+def compare_errors(folder: Path) -> None:
+    import ccxt.async_support as ccxt
+
+    expected = {"InsufficientFunds": "OrderRejected", "InvalidOrder": "OrderRejected", "BadRequest": "OrderRejected",
+                "AuthenticationError": "OrderRejected", "InvalidNonce": "NotSent", "RequestTimeout": "OutcomeUnknown",
+                "OperationFailed": "OutcomeUnknown", "ExchangeNotAvailable": "OutcomeUnknown",
+                "NetworkError": "OutcomeUnknown", "RateLimitExceeded": "NotSent"}  # fmt: skip
+    for quirks in (BINANCE, KRAKEN):
+        for row in json.loads((folder / quirks.slug / "errors_to_ccxt_exceptions.json").read_text()):
+            name = row["ccxt_exception"].split(" ")[0]
+            if name not in expected:
+                continue
+            text = json.dumps(row.get("body")) if row.get("body") else str(row.get("text"))
+            got = type(classify(getattr(ccxt, name)(f"{quirks.slug} {text}"), quirks.rules)).__name__
+            allowed = {expected[name], "AlreadyPlaced"} if "uplicate" in text else {expected[name]}
+            if any(rule.pattern.search(f"{quirks.slug} {text}") for rule in quirks.rules):
+                continue  # its own words say more than the class
+            check(f"{quirks.slug} {text[:60]}", got in allowed, True)
+
+
+def compare_firi(folder: Path) -> None:
+    for vector in json.loads((folder / "firi/hmac_vectors.SELF_COMPUTED.json").read_text()):
+        auth = FiriHmacAuth("client", vector["secret"])
+        signed = auth.sign(vector["body"], timestamp_s=int(vector["timestamp"]), validity_ms=int(vector["validity"]))
+        check("firi signature", signed.headers["firi-user-signature"], vector["signature"])
+    ours = json.loads((RECORDINGS / "firi.json").read_text())["limit_buy"]["exchanges"]
+    placed = next(e["request"] for e in ours if e["request"]["method"] == "POST")
+    theirs_body = json.loads((folder / "firi/POST_v2_orders.request.json").read_text())
+    check("firi order fields", list(placed["body"]), list(theirs_body))
+    raw = json.loads((folder / "firi/GET_v2_orders.SHAPE.json").read_text())[0]
+    case = next(case for case in LIVE if case.slug == "firi")
+    check("firi open order", firi_report(raw, request_for(case, 0)).status.value, "open")
+
+
+async def main(folder: Path) -> None:
+    compare_requests(folder)
+    compare_answers(folder)
+    compare_errors(folder)
+    compare_firi(folder)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
+    print(f"{checked} comparisons, {len(failures)} differences")
+    print("\n".join(failures))
+    sys.exit(bool(failures))
