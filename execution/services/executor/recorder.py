@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 import structlog
 from django.db import Error as DatabaseError
@@ -53,16 +54,15 @@ class Recorder:
 
     def _take(self) -> list[Move]:
         """The next batch: at most one move per order, later ones stay in order for the next batch."""
-        batch: dict[object, Move] = {}
+        batch: list[Move] = []
         later: list[Move] = []
+        seen: set[UUID] = set()
         while self._moves and len(batch) < MAX_BATCH:
             move = self._moves.popleft()
-            if move.order.id in batch or any(move.order.id == other.order.id for other in later):
-                later.append(move)
-            else:
-                batch[move.order.id] = move
+            (later if move.order.id in seen else batch).append(move)
+            seen.add(move.order.id)
         self._moves.extendleft(reversed(later))
-        return list(batch.values())
+        return batch
 
     async def _flush(self, batch: list[Move]) -> None:
         while True:
