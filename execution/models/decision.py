@@ -8,7 +8,7 @@ from policies.domain.routing import Source
 class Decision(models.Model):
     """Where one attempt of a signal was sent and why: every candidate of the chain with its answer."""
 
-    signal = models.ForeignKey(Signal, on_delete=models.PROTECT, related_name="decisions")
+    signal = models.ForeignKey(Signal, on_delete=models.PROTECT, related_name="decisions", db_index=False)
     attempt = models.PositiveSmallIntegerField()
     decided_at = models.DateTimeField()
     policy_version = models.BigIntegerField()

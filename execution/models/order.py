@@ -15,10 +15,12 @@ class Order(models.Model):
     """One instruction to one exchange: one attempt of a signal. Moved only by `execution.services.ledger`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    signal = models.ForeignKey(Signal, on_delete=models.PROTECT, related_name="orders")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    exchange = models.ForeignKey(Exchange, on_delete=models.PROTECT, related_name="orders")
-    credential = models.ForeignKey(ExchangeCredential, null=True, on_delete=models.SET_NULL, related_name="+")
+    signal = models.ForeignKey(Signal, on_delete=models.PROTECT, related_name="orders", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    exchange = models.ForeignKey(Exchange, on_delete=models.PROTECT, related_name="orders", db_index=False)
+    credential = models.ForeignKey(
+        ExchangeCredential, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     attempt = models.PositiveSmallIntegerField()
     mode = models.CharField(max_length=10, choices=ModeChoices.choices)
     symbol = models.CharField(max_length=41)
@@ -117,7 +119,7 @@ class OrderEvent(models.Model):
 class Fill(models.Model):
     """One execution of an order. Unique per order: an exchange's trade ids may repeat over pairs and accounts."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills", db_index=False)
     trade_id = models.CharField(max_length=64)
     at = models.DateTimeField()
     amount = amount_field(help_text="Base units.")

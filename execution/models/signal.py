@@ -15,8 +15,8 @@ class Signal(models.Model):
     """What a client wants. Stored once per (user, idempotency key); everything after it is a consequence."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signals")
-    api_token = models.ForeignKey(ApiToken, null=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signals", db_index=False)
+    api_token = models.ForeignKey(ApiToken, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     idempotency_key = models.CharField(max_length=100)
     body_hash = models.CharField(max_length=64)
     received_at = models.DateTimeField()
@@ -40,7 +40,7 @@ class Signal(models.Model):
     status = models.CharField(max_length=12, choices=choices_of(SignalStatus), default=SignalStatus.PENDING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason_detail = models.TextField(blank=True)
-    exchange = models.ForeignKey(Exchange, null=True, on_delete=models.PROTECT, related_name="+")
+    exchange = models.ForeignKey(Exchange, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     attempt = models.PositiveSmallIntegerField(default=0, help_text="Orders made for it so far.")
     tried = ArrayField(models.CharField(max_length=20), default=list, help_text="Exchanges proved not to hold it.")
     claimed_until = models.DateTimeField(null=True)
