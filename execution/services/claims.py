@@ -97,7 +97,8 @@ class WorkingOrder:
         )
 
 
-# The users with pending signals by a loose index scan; each one's first few; then one of each user in turn.
+# The users with pending signals by a loose index scan; each one's first few (twice a fair share: the next claim gets
+# what an uneven queue leaves); then one of each user in turn.
 _CLAIM_SIGNALS = """
 WITH RECURSIVE users (user_id) AS (
     (SELECT user_id FROM execution_signal WHERE status = 'pending' ORDER BY user_id LIMIT 1)
@@ -105,12 +106,14 @@ WITH RECURSIVE users (user_id) AS (
     SELECT (SELECT s.user_id FROM execution_signal s
             WHERE s.status = 'pending' AND s.user_id > u.user_id ORDER BY s.user_id LIMIT 1)
     FROM users u WHERE u.user_id IS NOT NULL
+), share (size) AS (
+    SELECT LEAST(%(limit)s, ceil(2.0 * %(limit)s / greatest(count(user_id), 1)))::int FROM users
 ), heads AS (
     SELECT head.* FROM users u CROSS JOIN LATERAL (
         SELECT s.id, s.priority, s.received_at,
                row_number() OVER (ORDER BY s.priority, s.received_at) AS turn
         FROM execution_signal s WHERE s.status = 'pending' AND s.user_id = u.user_id
-        ORDER BY s.priority, s.received_at LIMIT %(limit)s
+        ORDER BY s.priority, s.received_at LIMIT (SELECT size FROM share)
     ) head WHERE u.user_id IS NOT NULL
 ), chosen AS (
     SELECT s.id FROM execution_signal s
@@ -127,7 +130,7 @@ RETURNING s.id, s.user_id, s.symbol, s.strategy_id, s.requested_exchange, s.requ
 
 
 def claim_signals(limit: int) -> list[ClaimedSignal]:
-    """Take up to `limit` pending signals. One statement; another worker's rows are skipped, not waited for."""
+    """Take up to `limit` pending signals, and at least one if there is any. One statement; another worker's rows are skipped, not waited for."""
     rows = fetch(_CLAIM_SIGNALS, {"limit": limit, "lease": SIGNAL_LEASE_S})
     return [_claimed_signal(*row) for row in rows]
 

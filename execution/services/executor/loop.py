@@ -205,7 +205,7 @@ class Executor:
         if not limit:
             return False
         signals = await self._database.run(claims.claim_signals, limit)
-        self._signals_waiting = len(signals) == limit
+        self._signals_waiting = bool(signals)
         if signals:
             await self._refresh_facts()
             self._being_routed += len(signals)

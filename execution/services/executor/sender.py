@@ -56,7 +56,8 @@ class Sender:
         began = time.perf_counter()
         try:
             adapter, request = await self._prepare(order)
-            report = await asyncio.wait_for(adapter.place(request), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                report = await adapter.place(request)
         except _Refused as e:
             put(_refusal(order, e.denial))
         except OrderRejected as e:
