@@ -50,7 +50,12 @@ def main() -> int:
     settings = {"fault_rate": 0, "latency_ms": 0}
     with console.status("starting …"), running_stack(simulator=settings, before_start=_open_accounts) as stack:
         figures["raw_ccxt"] = Figure(_raw(stack, options.orders, 100))
-        for name, measure in (("executor", _executor), ("batch_http", _batch), ("single_http", _single)):
+        for name, measure in (
+            ("executor", _executor),
+            ("batch_http", _batch),
+            ("single_http", _single),
+            ("quiet_http", _quiet),
+        ):
             console.print(f"[dim]{name} …")
             figures[name] = measure(stack, options.orders)
         # Half of the noise of a shared machine is drift: raw ccxt is measured before and after.
@@ -126,9 +131,7 @@ def _executor(stack: Stack, orders: int) -> Figure:
 
     from execution.api.signal_input import parse_signal
     from execution.services import intake
-    from execution.services.wake import waker
 
-    waker.wake = lambda **_: None  # type: ignore[method-assign]
     users = list(User.objects.filter(username__startswith="bench").values_list("pk", flat=True))
     now = timezone.now()
     _warm_up(stack)
@@ -156,20 +159,25 @@ def _store_held(intake: Any, signals: list[Any], user_id: int, now: Any) -> None
 
 def _release_and_wait(since: Any) -> Figure:
     from django.db import connection
+    from django.utils import timezone
+
+    from execution.services.wake import waker
 
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE execution_signal SET status = 'pending', claimed_until = NULL, received_at = clock_timestamp() "
             "WHERE claimed_until = 'infinity'"
         )
-    began = time.perf_counter()
-    return _wait(began, since)
+    released = timezone.now()
+    waker.wake()  # as intake does
+    return _wait(since, released)
 
 
-def _wait(began: float, since: Any) -> Figure:
-    """Until every signal since then is final."""
+def _wait(since: Any, released: Any = None) -> Figure:
+    """Until every signal since then is final. Counts from the first one's receipt, or from `released`."""
     from django.db import connection
 
+    began = time.perf_counter()
     while True:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM execution_signal WHERE final_at IS NULL AND status <> 'x' LIMIT 1")
@@ -182,10 +190,10 @@ def _wait(began: float, since: Any) -> Figure:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE s.status = 'filled'), "
-            "EXTRACT(epoch FROM max(s.final_at) - min(s.received_at)), "
+            "EXTRACT(epoch FROM max(s.final_at) - COALESCE(%s, min(s.received_at))), "
             "percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY EXTRACT(epoch FROM o.acked_at - s.received_at)) "
             "FROM execution_signal s JOIN execution_order o ON o.signal_id = s.id WHERE s.received_at >= %s",
-            [since],
+            [released, since],
         )
         count, filled, took, percentiles = cursor.fetchone()
     if filled != count:
@@ -196,7 +204,7 @@ def _wait(began: float, since: Any) -> Figure:
 def _warm_up(stack: Stack) -> None:
     """Clients open, markets loaded, a book in the cache: the same start as raw ccxt gets."""
     _load(stack, orders=100, batch=1, concurrency=4)
-    _wait(time.perf_counter(), "2000-01-01")
+    _wait("2000-01-01")
 
 
 def _load(stack: Stack, *, orders: int, batch: int, concurrency: int) -> float:
@@ -213,13 +221,17 @@ def _single(stack: Stack, orders: int) -> Figure:
     return _over_http(stack, orders // 2, batch=1, concurrency=16)
 
 
+def _quiet(stack: Stack, orders: int) -> Figure:
+    return _over_http(stack, orders // 10, batch=1, concurrency=1)
+
+
 def _over_http(stack: Stack, orders: int, *, batch: int, concurrency: int) -> Figure:
     from django.utils import timezone
 
     _warm_up(stack)
-    began, since = time.perf_counter(), timezone.now()
+    since = timezone.now()
     _load(stack, orders=orders, batch=batch, concurrency=concurrency)
-    return _wait(began, since)
+    return _wait(since)
 
 
 def _report(figures: dict[str, Figure]) -> None:
@@ -232,6 +244,7 @@ def _report(figures: dict[str, Figure]) -> None:
         "executor": "executor alone: stored signals to recorded fills",
         "batch_http": "end to end, batches of 100 over HTTP",
         "single_http": "end to end, single signals over HTTP",
+        "quiet_http": "one client, one signal after the other",
         "executor_100ms": "executor, exchange answers after 100 ms",
     }
     written: dict[str, dict[str, float]] = {}

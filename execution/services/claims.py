@@ -130,7 +130,10 @@ RETURNING s.id, s.user_id, s.symbol, s.strategy_id, s.requested_exchange, s.requ
 
 
 def claim_signals(limit: int) -> list[ClaimedSignal]:
-    """Take up to `limit` pending signals, and at least one if there is any. One statement; another worker's rows are skipped, not waited for."""
+    """Take up to `limit` pending signals, and at least one if there is any.
+
+    One statement; another worker's rows are skipped, not waited for.
+    """
     rows = fetch(_CLAIM_SIGNALS, {"limit": limit, "lease": SIGNAL_LEASE_S})
     return [_claimed_signal(*row) for row in rows]
 
