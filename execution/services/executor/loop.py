@@ -137,7 +137,6 @@ class Executor:
         # Exchanges that may have queued orders, and whether signals wait for slots: a free slot is worth a look then.
         self._queued: set[str] = set()
         self._signals_waiting = False
-        self._being_routed = 0
         self._database = DatabaseThreads()
         self._slots = Slots(options.max_in_flight)
         pool = AdapterPool(base_urls=options.base_urls, timeout_s=options.timeout_s)
@@ -208,19 +207,12 @@ class Executor:
         self._signals_waiting = bool(signals)
         if signals:
             await self._refresh_facts()
-            self._being_routed += len(signals)
-            self._spawn(self._route(signals))
+            self._spawn(self._routing.run(signals, self._send))
         return bool(signals)
 
     def _gathered(self) -> dict[str, int]:
-        """Slots worth a claim, those that signals under way to an order will want not counted."""
-        return self._slots.gathered(self._policy(), promised=self._being_routed)
-
-    async def _route(self, signals: Sequence[claims.ClaimedSignal]) -> None:
-        try:
-            await self._routing.run(signals, self._send)
-        finally:
-            self._being_routed -= len(signals)
+        """Slots worth a claim, those that undecided signals will want not counted."""
+        return self._slots.gathered(self._policy(), promised=self._routing.undecided)
 
     async def _sweep(self) -> None:
         """What no message tells: due look-ups, orders of dead workers, claims of dead workers, rows others stored."""

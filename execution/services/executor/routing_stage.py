@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -30,6 +30,15 @@ _Group = tuple[str, str]
 """Exchange and pair: what one order book prices."""
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Signals claimed together. `send` is called for each order that is committed and may leave now."""
+
+    send: Callable[[WorkingOrder], None]
+    began: float
+    undecided: int
+
+
 class RoutingStage:
     """Decides batches of signals. Signals that wait for a slow exchange's book do not hold up the others."""
 
@@ -53,18 +62,23 @@ class RoutingStage:
         self._left_queued = left_queued
         self._validity_s = validity_s
         self._check_after_s = check_after_s
+        self.undecided = 0
+        """Signals here that have not taken a slot yet, nor been denied one."""
 
     async def run(self, signals: Sequence[ClaimedSignal], send: Callable[[WorkingOrder], None]) -> None:
         """Decide all signals; `send` is called for each order that is committed and may leave now."""
-        began = time.perf_counter()
-        await self._route([(signal, signal.question()) for signal in signals], send, began)
+        batch = _Batch(send, time.perf_counter(), len(signals))
+        self.undecided += len(signals)
+        try:
+            await self._route([(signal, signal.question()) for signal in signals], batch)
+        finally:
+            self._decided(batch, batch.undecided)
 
-    async def _route(
-        self,
-        asked: Sequence[tuple[ClaimedSignal, Question]],
-        send: Callable[[WorkingOrder], None],
-        began: float,
-    ) -> None:
+    def _decided(self, batch: _Batch, count: int) -> None:
+        batch.undecided -= count
+        self.undecided -= count
+
+    async def _route(self, asked: Sequence[tuple[ClaimedSignal, Question]], batch: _Batch) -> None:
         policy, facts = self._policy_and_facts()
         now = timezone.now()
         decided: list[Decided] = []
@@ -76,14 +90,14 @@ class RoutingStage:
         for signal, question in asked:
             answer = answers[question]
             if (too_old := expired(signal, now)) is not None:
-                decided.append(denied(signal, policy, too_old, began=began))
+                decided.append(denied(signal, policy, too_old, began=batch.began))
             elif isinstance(answer, Refused):
-                decided.append(refused(signal, policy, answer, began=began))
+                decided.append(refused(signal, policy, answer, began=batch.began))
             else:
                 groups[answer.exchange, signal.symbol].append((signal, question, answer))
         await asyncio.gather(
-            self._store(decided, send),
-            *(self._price(group, members, policy, facts, send, began) for group, members in groups.items()),
+            self._store(decided, batch),
+            *(self._price(group, members, policy, facts, batch) for group, members in groups.items()),
         )
 
     async def _checked_again(self, answers: Iterable[Answer | Refused]) -> bool:
@@ -105,8 +119,7 @@ class RoutingStage:
         members: Sequence[tuple[ClaimedSignal, Question, Answer]],
         policy: Policy,
         facts: Facts,
-        send: Callable[[WorkingOrder], None],
-        began: float,
+        batch: _Batch,
     ) -> None:
         exchange, symbol = group
         max_age_s = float(policy.rules.book_max_age_s)
@@ -115,14 +128,14 @@ class RoutingStage:
             again = [
                 (signal, replace(question, unpriced=(*question.unpriced, exchange))) for signal, question, _ in members
             ]
-            await self._route(again, send, began)
+            await self._route(again, batch)
             return
         held = await self._held(members)
-        decided = [
-            decide_order(signal, policy, facts, answer, book, held=held.get(position_key(signal, answer)), began=began)
-            for signal, _, answer in members
-        ]
-        await self._store([self._with_slot(item, policy) for item in decided], send)
+        decided = []
+        for signal, _, answer in members:
+            amount = held.get(position_key(signal, answer))
+            decided.append(decide_order(signal, policy, facts, answer, book, held=amount, began=batch.began))
+        await self._store([self._with_slot(item, policy) for item in decided], batch)
 
     async def _held(self, members: Sequence[tuple[ClaimedSignal, Question, Answer]]) -> dict[PositionKey, Decimal]:
         keys = {position_key(signal, answer) for signal, _, answer in members if answer.reducing}
@@ -134,9 +147,10 @@ class RoutingStage:
             return item  # exclusive orders are claimed one by one, under the database's own rule
         return send_now(item) if self._slots.take(policy, order.exchange, order.credential_id) else item
 
-    async def _store(self, decided: Sequence[Decided], send: Callable[[WorkingOrder], None]) -> None:
+    async def _store(self, decided: Sequence[Decided], batch: _Batch) -> None:
         if not decided:
             return
+        self._decided(batch, len(decided))
         taken = [item.order for item in decided if item.order is not None and item.order.send_now]
         try:
             orders = await self._database.run(
@@ -156,7 +170,7 @@ class RoutingStage:
                 self._slots.release(item.order.exchange, item.order.credential_id)
             _count(item)
         for working in orders:
-            send(working)
+            batch.send(working)
         queued = {item.order.exchange for item in decided if item.order is not None and not item.order.send_now}
         if queued:
             self._left_queued(queued)
