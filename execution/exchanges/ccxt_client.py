@@ -1,14 +1,31 @@
 """ccxt clients, guarded: only listed paths, no retries, no throttle of their own, exact numbers, shared markets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
 import ccxt.async_support as ccxt
 
 from execution.exchanges.outcomes import HttpAnswer, last_answer
-from execution.exchanges.quirks import Quirks
+from execution.exchanges.quirks.base import Quirks
 from execution.exchanges.transport import Transport, tls_context
+
+_signed_at_ms: ContextVar[int | None] = ContextVar("signed_at_ms", default=None)
+_headers: ContextVar[Mapping[str, str] | None] = ContextVar("headers", default=None)
+
+
+@contextmanager
+def signing(*, at_s: float | None, headers: Mapping[str, str]) -> Iterator[None]:
+    """Calls inside are signed as if it were `at_s` (epoch seconds; None: now), and carry these headers."""
+    at = _signed_at_ms.set(None if at_s is None else int(at_s * 1000))
+    extra = _headers.set(headers)
+    try:
+        yield
+    finally:
+        _signed_at_ms.reset(at)
+        _headers.reset(extra)
 
 
 class PathNotAllowed(Exception):
@@ -27,7 +44,19 @@ def _guarded_class(name: str) -> type[Any]:
         def sign(self, path: str, api: Any = "public", method: str = "GET", params: Any = None, *rest: Any) -> Any:
             if path not in self.allowed_paths:
                 raise PathNotAllowed(f"{name} {method} {path}")
-            return super().sign(path, api, method, params if params is not None else {}, *rest)
+            signed = super().sign(path, api, method, params if params is not None else {}, *rest)
+            if extra := _headers.get():
+                signed["headers"] = {**(signed.get("headers") or {}), **extra}
+            return signed
+
+        def milliseconds(self) -> int:
+            """The clock that nonces and timestamps come from; see `signing`."""
+            at = _signed_at_ms.get()
+            return at if at is not None else int(super().milliseconds())
+
+        def seconds(self) -> int:
+            """The same in seconds."""
+            return self.milliseconds() // 1000
 
         def __del__(self) -> None:
             """ccxt asks for an explicit close here; there is nothing of its own to close, the transport is shared."""

@@ -10,10 +10,10 @@ from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.exchanges import ccxt_parse
 from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping
-from execution.exchanges.ccxt_client import share_markets
+from execution.exchanges.ccxt_client import share_markets, signing
 from execution.exchanges.errors import ExchangeError, NotSent, OutcomeUnknown
 from execution.exchanges.outcomes import OrderNotThere, asking, placing
-from execution.exchanges.quirks import Quirks, RawOrder
+from execution.exchanges.quirks.base import Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class CcxtExchange:
     async def cancel(self, request: OrderRequest) -> OrderReport | None:
         """See `Exchange.cancel`. An order that is already gone is no error."""
         await self._ready()
-        params = {} if request.exchange_order_id else {"clientOrderId": request.client_order_id}
+        params = {} if request.exchange_order_id else {self._quirks.client_id_param: request.client_order_id}
         try:
             with asking(self._quirks.rules):
                 await self._private(
@@ -122,18 +122,23 @@ class CcxtExchange:
         return await self._quirks.find_by_client_id(self._client, request)
 
     async def _create(self, request: OrderRequest) -> RawOrder:
+        time_difference_ms = int(self._client.options.get("timeDifference") or 0)
         params = {
-            "clientOrderId": request.client_order_id,
-            **self._quirks.validity(request, int(self._client.options.get("timeDifference") or 0)),
+            self._quirks.client_id_param: request.client_order_id,
+            **self._quirks.validity(request, time_difference_ms),
         }
         price = None
         if request.order_type == OrderType.LIMIT:
             # Never a price with a market order: some exchanges would turn the amount into a cost.
             price = str(request.price)
             params |= _time_in_force_params(request.time_in_force)
-        order: RawOrder = await self._client.create_order(
-            request.symbol, request.order_type.value, request.side.value, str(request.amount), price, params
-        )
+        with signing(
+            at_s=request.sent_at if self._quirks.signs_at_commit else None,
+            headers=self._quirks.headers(request, time_difference_ms),
+        ):
+            order: RawOrder = await self._client.create_order(
+                request.symbol, request.order_type.value, request.side.value, str(request.amount), price, params
+            )
         return order
 
     async def _private(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:

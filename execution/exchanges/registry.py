@@ -23,11 +23,13 @@ class Traits:
 
     fingerprint: it keeps no client order id, so its orders are exclusive in doubt and get peculiar amounts.
     serial: private calls of one key go one after the other.
+    arrives_late_s: how long after its validity an order may still be accepted there.
     """
 
     capabilities: Capabilities
     fingerprint: bool = False
     serial: bool = False
+    arrives_late_s: float = 0.0
 
 
 _FIRI = Traits(
@@ -45,7 +47,11 @@ def traits(slug: str) -> Traits:
     if slug == FiriExchange.slug:
         return _FIRI
     quirks = QUIRKS[slug]
-    return Traits(Capabilities(quirks.market_orders, quirks.times_in_force), serial=quirks.serial)
+    return Traits(
+        Capabilities(quirks.market_orders, quirks.times_in_force),
+        serial=quirks.serial,
+        arrives_late_s=quirks.arrives_late_s,
+    )
 
 
 class AdapterPool:

@@ -14,9 +14,10 @@ import orjson
 import uvloop
 
 from execution.simulator.control import ControlPort
+from execution.simulator.dialects import DIALECTS
+from execution.simulator.facts import PORT_OFFSETS
 from execution.simulator.faults import FaultKind
 from execution.simulator.http import Connection, Request
-from execution.simulator.markets import EXCHANGES, PORT_OFFSETS
 from execution.simulator.numbers import parse_whole
 from execution.simulator.port import ExchangePort
 from execution.simulator.settings import ExchangeSettings
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request, Connection], None]
 
-DESCRIPTION = "Serve the REST protocols of " + ", ".join(EXCHANGES) + " locally, with a matching order book and faults."
+DESCRIPTION = "Serve the REST protocols of " + ", ".join(DIALECTS) + " locally, with a matching order book and faults."
 EPILOG = (
     "When ready, one line of JSON on stdout tells the addresses: "
     '{"control": "http://127.0.0.1:9100", "exchanges": {"binance": "http://127.0.0.1:9101", ...}}. '

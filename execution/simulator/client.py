@@ -29,11 +29,17 @@ class SimulatorControl:
         return self._call("GET", "/control/health")
 
     def upsert_account(
-        self, exchange: str, api_key: str, secret: str, balances: dict[str, str], client_id: str = ""
+        self,
+        exchange: str,
+        api_key: str,
+        secret: str,
+        balances: dict[str, str],
+        client_id: str = "",
+        passphrase: str = "",
     ) -> dict[str, Any]:
         """Create an account, or set the given balances of an existing one. `client_id` is Firi's user id."""
         fields = {"exchange": exchange, "api_key": api_key, "secret": secret, "balances": balances}
-        return self._call("POST", "/control/accounts", {**fields, "client_id": client_id})
+        return self._call("POST", "/control/accounts", {**fields, "client_id": client_id, "passphrase": passphrase})
 
     def accounts(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return accounts with `balances` {asset: {total, held, available}}."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from execution.simulator.dialects import DIALECTS
 from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.prices import Universe
+from execution.simulator.facts import EXCHANGES
 from execution.simulator.faults import FaultKind, FaultSource
-from execution.simulator.markets import EXCHANGES
 from execution.simulator.settings import ExchangeSettings
 
 

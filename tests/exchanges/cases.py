@@ -9,6 +9,7 @@ from typing import Any
 
 from execution.domain.orders import OrderType, Side, TimeInForce
 from execution.exchanges.base import Exchange, OrderReport, OrderRequest
+from execution.simulator.client import SimulatorControl
 from execution.simulator.process import RunningSimulator
 
 Levels = tuple[tuple[str, str], ...]
@@ -18,7 +19,8 @@ Levels = tuple[tuple[str, str], ...]
 class Case:
     """One exchange with an exact book: 1 at the best ask, 2 at the next.
 
-    pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution.
+    pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution. repeats: a used client order
+    id gets the existing order instead of an error. bounds_lateness: it refuses an order that arrives too late.
     """
 
     name: str
@@ -35,10 +37,14 @@ class Case:
     market_orders: bool = True
     tells_price: bool = True
     paper: bool = False
+    repeats: bool = False
+    bounds_lateness: bool = True
 
-    @property
-    def client_id(self) -> str:
-        return self.secrets.get("client_id", "")
+    def open_account(self, control: SimulatorControl) -> None:
+        """Fund it at the simulator, with an exact book."""
+        names = {name: self.secrets[name] for name in ("client_id", "passphrase") if name in self.secrets}
+        control.upsert_account(self.slug, self.secrets["api_key"], self.secrets["secret"], self.balances, **names)
+        control.set_book(self.slug, self.symbol, bids=list(self.bids), asks=list(self.asks))
 
     @property
     def best_ask(self) -> Decimal:

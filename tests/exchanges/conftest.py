@@ -59,10 +59,7 @@ def connected(request: pytest.FixtureRequest, simulator: RunningSimulator, pool:
 
 def connect(case: Case, simulator: RunningSimulator, pool: AdapterPool, run: Loop) -> Connected:
     """A funded account at one exchange."""
-    simulator.control.upsert_account(
-        case.slug, case.secrets["api_key"], case.secrets["secret"], case.balances, client_id=case.client_id
-    )
-    simulator.control.set_book(case.slug, case.symbol, bids=list(case.bids), asks=list(case.asks))
+    case.open_account(simulator.control)
 
     async def open_adapter() -> Any:
         if case.paper:

@@ -257,10 +257,7 @@ def main() -> None:
 
             def prepare(case: Case = case) -> None:
                 simulator.control.reset(3)
-                simulator.control.upsert_account(
-                    case.slug, case.secrets["api_key"], case.secrets["secret"], case.balances, client_id=case.client_id
-                )
-                simulator.control.set_book(case.slug, case.symbol, bids=list(case.bids), asks=list(case.asks))
+                case.open_account(simulator.control)
 
             recorded = asyncio.run(record(case, simulator.base_urls[case.slug], prepare))
             path = FOLDER / f"{case.slug}.json"

@@ -13,7 +13,9 @@ from tests.exchanges.cases import CASES, LIVE, PAPER
 from tests.exchanges.conftest import connect
 
 IMMEDIATE = [case for case in CASES if case.immediate]
-WITH_IDS = [case for case in LIVE if case.slug != "firi"]
+WITH_IDS = [case for case in LIVE if case.slug != "firi" and not case.repeats]
+REPEATING = [case for case in LIVE if case.repeats]
+BOUNDED = [case for case in LIVE if case.bounds_lateness]
 live_only = pytest.mark.parametrize("connected", LIVE, indirect=True, ids=lambda case: case.name)
 
 
@@ -250,7 +252,7 @@ def test_a_rate_limit_proves_that_nothing_was_placed_and_says_how_long_to_wait(c
     assert connected.ledger() == []
 
 
-@live_only
+@pytest.mark.parametrize("connected", BOUNDED, indirect=True, ids=lambda case: case.name)
 def test_an_order_that_arrives_after_its_validity_is_refused_by_the_exchange(connected):
     request = connected.request("0.5", "50010")
     late = replace(request, sent_at=request.sent_at - 30, valid_until=request.valid_until - 30)
@@ -286,6 +288,16 @@ def test_the_same_id_while_open_means_look_it_up(connected):
         connected.place(request)
 
     assert isinstance(caught.value, AlreadyPlaced)
+    assert len(connected.ledger()) == 1
+
+
+@pytest.mark.parametrize("connected", REPEATING, indirect=True, ids=lambda case: case.name)
+def test_the_same_id_again_gets_the_same_order(connected):
+    request = connected.request("0.5", "49000")
+
+    first, second = connected.place(request), connected.place(request)
+
+    assert first.exchange_order_id == second.exchange_order_id
     assert len(connected.ledger()) == 1
 
 

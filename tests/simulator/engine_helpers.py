@@ -5,7 +5,7 @@ from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
 from execution.simulator.engine.orders import Order, OrderRequest, TimeInForce
 from execution.simulator.engine.prices import Universe
-from execution.simulator.markets import EXCHANGES
+from execution.simulator.facts import EXCHANGES
 from execution.simulator.numbers import format_trimmed, parse_scaled
 
 NOW = 1_700_000_000_000_000

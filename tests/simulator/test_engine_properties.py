@@ -13,7 +13,7 @@ from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
 from execution.simulator.engine.orders import Order, OrderRequest, Refused, Status, TimeInForce
 from execution.simulator.engine.prices import Universe
-from execution.simulator.markets import EXCHANGES
+from execution.simulator.facts import EXCHANGES
 
 NOW = 1_700_000_000_000_000
 SIDES = st.sampled_from(["buy", "sell"])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.simulator.markets import EXCHANGES, PORT_OFFSETS, MarketSpec, market_specs
+from execution.simulator.facts import EXCHANGES, PORT_OFFSETS
+from execution.simulator.markets import MarketSpec, market_specs
 
 SPECS = [spec for slug in EXCHANGES for spec in market_specs(slug).values()]
 AMOUNTS = st.lists(st.integers(1, 10**9), min_size=1, max_size=6)

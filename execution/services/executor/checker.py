@@ -54,7 +54,7 @@ class Checker:
 
     def first_look_up_at(self, order: WorkingOrder) -> datetime:
         """When "not found" first means anything: after the exchange must refuse the order."""
-        return order.valid_until + timedelta(seconds=WINDOW_MARGIN_S)
+        return order.valid_until + timedelta(seconds=WINDOW_MARGIN_S + traits(order.exchange).arrives_late_s)
 
     async def check(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
         """One look at an order that is due, whatever state it is in."""

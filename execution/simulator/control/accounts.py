@@ -18,12 +18,14 @@ def read(simulator: Simulator, request: Request) -> Response:
 
 def upsert(simulator: Simulator, body: Body) -> Response:
     """POST /control/accounts: create or change an account. A balance given is set, one not given is kept."""
-    body.allow("exchange", "api_key", "secret", "client_id", "balances")
+    body.allow("exchange", "api_key", "secret", "client_id", "passphrase", "balances")
     exchange = find_exchange(simulator, body.text("exchange"))
     simulator.advance(exchange, simulator.clock())
     balances = _read_balances(exchange, body)
     engine = exchange.engine
-    account = engine.upsert_account(body.text("api_key"), body.text("secret"), body.text("client_id", ""))
+    account = engine.upsert_account(
+        body.text("api_key"), body.text("secret"), body.text("client_id", ""), body.text("passphrase", "")
+    )
     for asset, total in balances.items():
         try:
             engine.settlement.set_balance(account, asset, total)

@@ -26,6 +26,8 @@ class Account:
         self.secret = secret
         self.client_id = client_id
         """Firi's user id for signed requests; other exchanges leave it empty."""
+        self.passphrase = ""
+        """What OKX and KuCoin want besides key and secret."""
         self.last_nonce = 0
         self.balances: dict[str, Balance] = {}
         self.orders: list[Order] = []

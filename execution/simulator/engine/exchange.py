@@ -11,7 +11,8 @@ from execution.simulator.engine.orders import Order, OrderRequest, Refusal, Refu
 from execution.simulator.engine.prices import Universe
 from execution.simulator.engine.rules import check_rules
 from execution.simulator.engine.settlement import Settlement
-from execution.simulator.markets import ExchangeFacts, MarketSpec
+from execution.simulator.facts import ClientIds, ExchangeFacts
+from execution.simulator.markets import MarketSpec
 
 # An idle book with resting orders is caught up over at most this many steps.
 _MAX_CATCH_UP = 240
@@ -54,10 +55,10 @@ class Exchange:
         for market in self.markets.values():
             market.refresh(0, self._take_seq())
 
-    def upsert_account(self, api_key: str, secret: str, client_id: str = "") -> Account:
+    def upsert_account(self, api_key: str, secret: str, client_id: str = "", passphrase: str = "") -> Account:
         """Return the account of `api_key`, created if new, with these credentials."""
         account = self.accounts.setdefault(api_key, Account(api_key, secret))
-        account.secret, account.client_id = secret, client_id
+        account.secret, account.client_id, account.passphrase = secret, client_id, passphrase
         if client_id:
             self.accounts_by_client_id[client_id] = account
         return account
@@ -101,9 +102,10 @@ class Exchange:
 
     def place(self, account: Account, request: OrderRequest, now: int) -> Order:
         """Place an order and match it at once. Raises `Refused`, and then nothing has changed."""
+        existing = self._same_order(account, request.client_order_id)
+        if existing is not None:
+            return existing
         check_rules(request)
-        if self.facts.unique_client_ids and request.client_order_id is not None:
-            self._check_client_order_id(account, request.client_order_id)
         plan = _make_plan(request)
         would_take = bool(request.post_only and plan.fills)
         if would_take and self.facts.rejects_crossing_post_only:
@@ -129,9 +131,18 @@ class Exchange:
         """The orders placed after a moment."""
         return self.orders[bisect_right(self.orders, since, key=lambda order: order.placed_at) :]
 
-    def _check_client_order_id(self, account: Account, client_order_id: str) -> None:
-        if account.open_order_with(client_order_id) is not None:
+    def _same_order(self, account: Account, client_order_id: str | None) -> Order | None:
+        """The order to answer with instead of a new one. Raises `Refused` where a used id is an error."""
+        rule = self.facts.client_ids
+        if client_order_id is None or rule is ClientIds.IGNORED:
+            return None
+        if rule is ClientIds.UNIQUE_WHILE_OPEN:
+            used = account.open_order_with(client_order_id)
+        else:
+            used = next(iter(account.orders_with(client_order_id)), None)
+        if used is not None and rule is not ClientIds.SAME_ORDER:
             raise Refused(Refusal.DUPLICATE_CLIENT_ORDER_ID)
+        return used
 
     def _check_funds(self, account: Account, request: OrderRequest, plan: _Plan) -> None:
         """Raise `Refused` unless the account can pay the worst case of this order."""

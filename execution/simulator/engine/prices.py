@@ -10,6 +10,7 @@ ANCHOR_USD = {
     "SOL": 190.0,
     "USD": 1.0,
     "USDT": 1.0002,
+    "USDC": 1.0,
     "NOK": 0.0952,
     "DKK": 0.1462,
 }
@@ -17,7 +18,7 @@ ANCHOR_USD = {
 # Per step of 250 ms: half a basis point is about 55 % a year. The pull keeps long runs near the anchor.
 _ASSET_SIGMA, _ASSET_PULL = 0.000_05, 0.000_02
 _BASIS_SIGMA, _BASIS_PULL = 0.000_03, 0.02
-_FIXED = frozenset({"USD", "USDT", "NOK", "DKK"})
+_FIXED = frozenset({"USD", "USDT", "USDC", "NOK", "DKK"})
 
 
 class Wander:

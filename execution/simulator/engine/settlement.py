@@ -7,7 +7,7 @@ from execution.simulator.engine.accounts import Account
 from execution.simulator.engine.book import Level, Maker, maker_price
 from execution.simulator.engine.market import PublicTrade
 from execution.simulator.engine.orders import Order, Status, Trade
-from execution.simulator.markets import ExchangeFacts
+from execution.simulator.facts import ExchangeFacts
 
 
 class Settlement:

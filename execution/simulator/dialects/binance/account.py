@@ -6,8 +6,8 @@ from execution.simulator.dialects.base import Call
 from execution.simulator.dialects.binance.parameters import find_market, integer, page_size
 from execution.simulator.dialects.binance.shapes import account_trade, queried_order
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.facts import PPM
 from execution.simulator.http import Response, json_response
-from execution.simulator.markets import PPM
 from execution.simulator.numbers import format_scaled
 
 

@@ -1,0 +1,14 @@
+"""What each ccxt exchange does differently, as a table. Shared code asks the table and never the name.
+
+Facts: observed with ccxt 4.5.90 against recorded answers, and the exchanges' API documentation.
+"""
+
+from collections.abc import Mapping
+
+from execution.exchanges.quirks.base import Quirks
+from execution.exchanges.quirks.binance import BINANCE
+from execution.exchanges.quirks.kraken import KRAKEN
+
+QUIRKS: Mapping[str, Quirks] = {quirks.slug: quirks for quirks in (BINANCE, KRAKEN)}
+
+__all__ = ["BINANCE", "KRAKEN", "QUIRKS", "Quirks"]
