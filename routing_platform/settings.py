@@ -143,6 +143,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "SideEnum": "execution.models.signal.SIDES",
+        "SideWordEnum": "execution.api.signal_input.SIDE_WORDS",
+        "OrderStatusEnum": "execution.models.order.ORDER_STATUSES",
+        "SignalStatusEnum": "execution.models.signal.SIGNAL_STATUSES",
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE: int = ENV["MAX_BODY_BYTES"]
 

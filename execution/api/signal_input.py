@@ -9,16 +9,19 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from execution.domain.orders import OrderType, Side, SignalType, TimeInForce
+from execution.models.fields import choices_of
 from execution.selectors.facts import glued_symbols, is_listed_somewhere
 from execution.services.intake import NewSignal, body_hash
 from policies.domain.numbers import DECIMAL_PLACES, MAX_DIGITS
 from policies.domain.policy import Mode
 from policies.domain.reasons import ReasonCode
 from policies.domain.symbols import normalise
+from policies.models.choices import ModeChoices
 
 MAX_BATCH = 1000
 _MAX_FUTURE = timedelta(seconds=2)
 _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SELL}
+SIDE_WORDS = tuple(_SIDES)
 _ALIASES = {
     "size": "amount",
     "size_usd": "notional",
@@ -47,7 +50,7 @@ class SignalIn(serializers.Serializer[Any]):
     """One signal. Exactly one of `amount` and `notional`."""
 
     symbol = serializers.CharField(max_length=41, help_text="`BTC/USDT`; `BTCUSDT` and `BTC-USDT` are understood.")
-    side = serializers.ChoiceField(choices=list(_SIDES), help_text="`long` is buy, `short` is sell.")
+    side = serializers.ChoiceField(choices=SIDE_WORDS, help_text="`long` is buy, `short` is sell.")
     amount = AmountField(required=False, help_text="Base units. Alias: `size`.")
     notional = AmountField(required=False, help_text="Quote units, rounded down to the lot. Alias: `size_usd`.")
     id = serializers.CharField(
@@ -59,20 +62,20 @@ class SignalIn(serializers.Serializer[Any]):
     exchange = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, max_length=32, help_text="Overrides the strategy's exchange."
     )
-    signal_type = serializers.ChoiceField(choices=[t.value for t in SignalType], default=SignalType.ENTRY.value)
+    signal_type = serializers.ChoiceField(choices=choices_of(SignalType), default=SignalType.ENTRY.value)
     order_type = serializers.ChoiceField(
         required=False,
-        choices=[t.value for t in OrderType],
+        choices=choices_of(OrderType),
         help_text="Without it policy decides: market for exits and stops, else a limit at a protective price.",
     )
     limit_price = AmountField(required=False, help_text="Needs order_type limit.")
-    time_in_force = serializers.ChoiceField(required=False, choices=[t.value for t in TimeInForce])
+    time_in_force = serializers.ChoiceField(required=False, choices=choices_of(TimeInForce))
     max_slippage_bps = serializers.DecimalField(
         required=False, max_digits=7, decimal_places=2, min_value=Decimal(0), max_value=Decimal(2000)
     )
     priority = serializers.IntegerField(required=False, min_value=1, max_value=5, help_text="1 is served first.")
     mode = serializers.ChoiceField(
-        required=False, choices=[mode.value for mode in Mode], help_text="Can only make the order more cautious."
+        required=False, choices=ModeChoices.choices, help_text="Can only make the order more cautious."
     )
     score = serializers.FloatField(required=False)
     confidence = serializers.FloatField(required=False)

@@ -4,11 +4,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from execution.domain.orders import FINAL, IN_DOUBT, OrderStatus, OrderType, Side, TimeInForce
+from execution.domain.orders import FINAL, IN_DOUBT, OrderStatus, OrderType, TimeInForce
 from execution.models.fields import amount_field, choices_of
-from execution.models.signal import Signal
+from execution.models.signal import SIDES, Signal
 from policies.models import Exchange, ExchangeCredential
 from policies.models.choices import ModeChoices
+
+ORDER_STATUSES = choices_of(OrderStatus)
 
 
 class Order(models.Model):
@@ -24,7 +26,7 @@ class Order(models.Model):
     attempt = models.PositiveSmallIntegerField()
     mode = models.CharField(max_length=10, choices=ModeChoices.choices)
     symbol = models.CharField(max_length=41)
-    side = models.CharField(max_length=4, choices=choices_of(Side))
+    side = models.CharField(max_length=4, choices=SIDES)
     order_type = models.CharField(max_length=10, choices=choices_of(OrderType))
     time_in_force = models.CharField(max_length=3, choices=choices_of(TimeInForce))
     amount = amount_field(help_text="Base units.")
@@ -36,7 +38,7 @@ class Order(models.Model):
         default=False, help_text="No other order of these keys in this pair may be in doubt at the same time."
     )
 
-    status = models.CharField(max_length=16, choices=choices_of(OrderStatus), default=OrderStatus.QUEUED)
+    status = models.CharField(max_length=16, choices=ORDER_STATUSES, default=OrderStatus.QUEUED)
     reason_code = models.CharField(max_length=40, blank=True)
     reason_detail = models.TextField(blank=True)
     exchange_order_id = models.CharField(max_length=64, blank=True)

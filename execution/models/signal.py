@@ -10,6 +10,9 @@ from execution.models.fields import amount_field, choices_of
 from policies.models import ApiToken, Exchange
 from policies.models.choices import ModeChoices
 
+SIDES = choices_of(Side)
+SIGNAL_STATUSES = choices_of(SignalStatus)
+
 
 class Signal(models.Model):
     """What a client wants. Stored once per (user, idempotency key); everything after it is a consequence."""
@@ -22,7 +25,7 @@ class Signal(models.Model):
     received_at = models.DateTimeField()
 
     symbol = models.CharField(max_length=41)
-    side = models.CharField(max_length=4, choices=choices_of(Side))
+    side = models.CharField(max_length=4, choices=SIDES)
     amount = amount_field(null=True, help_text="Base units.")
     notional = amount_field(null=True, help_text="Quote units.")
     order_type = models.CharField(max_length=10, blank=True, choices=choices_of(OrderType))
@@ -37,7 +40,7 @@ class Signal(models.Model):
     expires_at = models.DateTimeField()
     extra = models.JSONField(default=dict, help_text="What the client sent for its own records: score, details, …")
 
-    status = models.CharField(max_length=12, choices=choices_of(SignalStatus), default=SignalStatus.PENDING)
+    status = models.CharField(max_length=12, choices=SIGNAL_STATUSES, default=SignalStatus.PENDING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason_detail = models.TextField(blank=True)
     exchange = models.ForeignKey(Exchange, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
