@@ -2,6 +2,19 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from django.core.exceptions import ImproperlyConfigured
+
+SCHEMES = ("redis", "rediss", "unix")
+
+
+def checked(url: str) -> str:
+    """The URL. Raises ImproperlyConfigured for a spelling that only some of the three understand."""
+    if urlsplit(url).scheme not in SCHEMES:
+        raise ImproperlyConfigured(
+            "REDIS_URL must look like redis://host:6379/0, rediss://… or unix:///path/to.sock?db=0"
+        )
+    return url
+
 
 def with_database(url: str, number: int) -> str:
     """The same server, database `number` higher than the one in the URL: the cache must not share the broker's keys."""

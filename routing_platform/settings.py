@@ -76,7 +76,7 @@ TEMPLATES = [
 DATABASES = {"default": database_config(ENV["DATABASE_URL"], pool_size=ENV["WEB_THREADS"] + 8)}
 
 # --- Redis: a hint, a cache and a broker; losing it loses nothing ----------------------------------------------------
-REDIS_URL: str = ENV["REDIS_URL"]
+REDIS_URL = redis_urls.checked(ENV["REDIS_URL"])
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

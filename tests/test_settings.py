@@ -89,3 +89,10 @@ def test_a_socket_folder_is_a_host():
     config = database_config("postgres://routing@/routing?host=/run/pg", pool_size=5)
 
     assert (config["HOST"], config["NAME"], config["OPTIONS"]["pool"]["max_size"]) == ("/run/pg", "routing", 5)
+
+
+def test_a_redis_url_that_only_celery_understands_is_refused_with_the_spelling_that_works():
+    done = check(**GOOD | {"REDIS_URL": "redis+socket:///run/valkey.sock?virtual_host=0"})
+
+    assert done.returncode != 0
+    assert "REDIS_URL must look like redis://host:6379/0" in done.stderr
