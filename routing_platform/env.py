@@ -63,6 +63,12 @@ VARIABLES: dict[str, Variable] = {
         "(simulator, sandbox proxy). Never taken from the database.",
     ),
     "EXCHANGE_TIMEOUT_S": Variable(float, 5.0, "Seconds to wait for one answer of an exchange."),
+    "RATE_LIMIT_SHARE": Variable(
+        float,
+        0.8,
+        "Part of every exchange's published request limits that this installation uses. Leave room for other software "
+        "with the same IP address or keys. Above 1 only against simulated exchanges.",
+    ),
     "ORDER_VALIDITY_S": Variable(
         float, 5.0, "Seconds after which an exchange must refuse an order that arrives late (where it can)."
     ),

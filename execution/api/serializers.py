@@ -164,6 +164,7 @@ class ExchangeStatusOut(serializers.Serializer[Any]):
     latency_ewma_ms = serializers.FloatField(allow_null=True)
     consecutive_failures = serializers.IntegerField()
     last_error = serializers.CharField(allow_blank=True)
+    banned_until = serializers.DateTimeField(allow_null=True, help_text="It asked us to send nothing before this.")
     usable = serializers.BooleanField(help_text="Whether new orders may go there, keys and permissions aside.")
     code = serializers.CharField(allow_blank=True, help_text="Why not.")
     detail = serializers.CharField(allow_blank=True)

@@ -45,6 +45,7 @@ class Health:
     consecutive_failures: int = 0
     consecutive_successes: int = 0
     last_error: str = ""
+    banned_until: datetime | None = None
 
     def age_s(self, now: datetime) -> float | None:
         """Seconds since the last check; None before the first."""

@@ -112,6 +112,8 @@ def health_problem(policy: Policy, facts: Facts, slug: str, now: datetime) -> Pr
     health = facts.health.get(slug)
     if health is None or health.checked_at is None:
         return ReasonCode.HEALTH_STALE, f"{slug} has never been checked."
+    if health.banned_until is not None and now < health.banned_until:
+        return ReasonCode.RATE_LIMITED, f"{slug} asked us to send nothing before {health.banned_until:%H:%M:%S} UTC."
     if health.status == HealthStatus.DOWN:
         return ReasonCode.EXCHANGE_DOWN, f"DOWN since {health.since:%Y-%m-%d %H:%M:%S} UTC: {health.last_error}."
     if health.status == HealthStatus.MAINTENANCE:

@@ -1,6 +1,7 @@
 """One adapter for every exchange that ccxt speaks; what differs is in the quirk table."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -10,8 +11,9 @@ from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.exchanges import ccxt_parse
 from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping
-from execution.exchanges.ccxt_client import share_markets, signing
-from execution.exchanges.errors import ExchangeError, NotSent, OutcomeUnknown
+from execution.exchanges.ccxt_client import nonces_from, share_markets, signing
+from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
+from execution.exchanges.metering import Meter, Unmetered
 from execution.exchanges.outcomes import OrderNotThere, asking, placing
 from execution.exchanges.quirks.base import Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
@@ -23,18 +25,24 @@ NONCE_ATTEMPTS = 3
 class CcxtExchange:
     """An `Exchange` over one ccxt client. With `public` given it shares that adapter's markets and clock."""
 
-    def __init__(self, quirks: Quirks, client: Any, public: "CcxtExchange | None" = None) -> None:
+    def __init__(
+        self, quirks: Quirks, client: Any, public: "CcxtExchange | None" = None, *, meter: Meter | None = None
+    ) -> None:
         self.slug = quirks.slug
         self._quirks = quirks
         self._client = client
         self._public = public
         self._loading = asyncio.Lock()
         self._turn = asyncio.Lock() if quirks.serial else None
+        self._meter = meter or Unmetered()
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """See `Exchange.place`."""
         await self._before_sending(request)
-        order = await self._create_once_accepted(request)
+        try:
+            order = await self._create_once_accepted(request)
+        except OrderRejected as e:
+            raise self._unless_too_late(e, request) from None
         if order.get("id") is None:
             # HTTP 200 with an HTML or empty body: ccxt raises nothing and returns an order without id.
             raise OutcomeUnknown(ReasonCode.OUTCOME_UNKNOWN, "The exchange's answer has no order id.")
@@ -118,7 +126,7 @@ class CcxtExchange:
 
     async def _find(self, request: OrderRequest) -> Sequence[RawOrder]:
         if request.exchange_order_id:
-            return [await self._client.fetch_order(request.exchange_order_id, request.symbol)]
+            return await self._quirks.find_by_exchange_id(self._client, request)
         return await self._quirks.find_by_client_id(self._client, request)
 
     async def _create(self, request: OrderRequest) -> RawOrder:
@@ -133,21 +141,38 @@ class CcxtExchange:
             price = str(request.price)
             params |= _time_in_force_params(request.time_in_force)
         with signing(
-            at_s=request.sent_at if self._quirks.signs_at_commit else None,
+            at_s=self._signed_at(request, time_difference_ms),
             headers=self._quirks.headers(request, time_difference_ms),
+            options=self._quirks.signing_options(request),
         ):
             order: RawOrder = await self._client.create_order(
                 request.symbol, request.order_type.value, request.side.value, str(request.amount), price, params
             )
         return order
 
+    def _signed_at(self, request: OrderRequest, time_difference_ms: int) -> float | None:
+        """The instant a placement is signed for; None: now."""
+        if self._quirks.signature_lives_s is not None:
+            return math.ceil(request.valid_until - time_difference_ms / 1000) - self._quirks.signature_lives_s
+        return request.sent_at if self._quirks.signs_at_commit else None
+
     async def _private(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
         if self._turn is None:
             return await call(*args)
-        async with self._turn:
-            return await call(*args)
+        async with self._turn, self._meter.turn() as first_nonce:
+            with nonces_from(first_nonce):
+                return await call(*args)
+
+    def _unless_too_late(self, error: OrderRejected, request: OrderRequest) -> ExchangeError:
+        """A signature that has ended is refused in the same words as a wrong one."""
+        ended = self._quirks.signature_lives_s is not None and time.time() >= request.valid_until
+        if ended and error.code == ReasonCode.AUTHENTICATION_FAILED:
+            return NotSent(ReasonCode.NOT_SENT, f"It arrived after its signature had ended: {error.detail}")
+        return error
 
     async def _before_sending(self, request: OrderRequest) -> None:
+        if request.order_type == OrderType.MARKET and not self._quirks.market_orders:
+            raise NotSent(ReasonCode.NOT_SENT, f"{self.slug} takes no market orders from us.")
         try:
             await self._ready()
         except ExchangeError as e:

@@ -23,6 +23,7 @@ from execution.domain.orders import OrderStatus, Side
 from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping, Trade
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.firi_auth import FiriAuth
+from execution.exchanges.metering import Meter, Unmetered
 from execution.exchanges.outcomes import never_connected
 from execution.exchanges.transport import Transport
 from policies.domain.numbers import plain
@@ -55,10 +56,13 @@ class FiriExchange:
 
     slug = "firi"
 
-    def __init__(self, transport: Transport, *, timeout_s: float, auth: FiriAuth | None = None) -> None:
+    def __init__(
+        self, transport: Transport, *, timeout_s: float, auth: FiriAuth | None = None, meter: Meter | None = None
+    ) -> None:
         self._transport = transport
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._auth = auth
+        self._meter = meter or Unmetered()
         self._clock_ahead_s = 0.0
 
     async def place(self, request: OrderRequest) -> OrderReport:
@@ -182,12 +186,16 @@ class FiriExchange:
             signed = self._auth.sign(body, timestamp_s=timestamp, validity_ms=validity_ms)
             headers |= signed.headers
             query |= signed.params
+        await self._meter.take(f"{method} {path}")
         send = getattr(self._transport, method.lower())
         url = HOST + path + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
         async with send(url, json=body, headers=headers, timeout=self._timeout) as response:
             raw = await response.read()
             if response.status >= 400:
-                raise _HttpError(response.status, raw, response.headers.get("Retry-After"))
+                error = _HttpError(response.status, raw, response.headers.get("Retry-After"))
+                if response.status == 429:
+                    self._meter.refused(error.retry_after_s)
+                raise error
             return orjson.loads(raw) if raw else None
 
 

@@ -51,10 +51,11 @@ def rule(pattern: str, verdict: Verdict, code: ReasonCode) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """Status and headers of the last answer in this task."""
+    """Status and headers of the last answer in this task. retry_after_s: the wait, where no Retry-After tells it."""
 
     status: int
     headers: Mapping[str, str]
+    retry_after_s: float | None = None
 
 
 last_answer: ContextVar[HttpAnswer | None] = ContextVar("last_answer", default=None)
@@ -171,4 +172,4 @@ def _retry_after() -> float | None:
     try:
         return float(value)
     except ValueError:
-        return None
+        return answer.retry_after_s

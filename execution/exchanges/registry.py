@@ -1,6 +1,6 @@
 """Which adapter speaks for which exchange. A dict, and the pool that shares their connections."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from execution.exchanges.ccxt_client import new_client
 from execution.exchanges.ccxt_exchange import CcxtExchange
 from execution.exchanges.firi import FiriExchange
 from execution.exchanges.firi_auth import auth_for
+from execution.exchanges.metering import Meter, unmetered
 from execution.exchanges.paper import PaperExchange
 from execution.exchanges.quirks import QUIRKS
 from execution.exchanges.transport import Transport
@@ -54,12 +55,19 @@ def traits(slug: str) -> Traits:
     )
 
 
-class AdapterPool:
-    """Makes adapters; those of one exchange share connections and markets. `base_urls`: slug -> other host."""
+Meters = Callable[[str, str | None], Meter]
 
-    def __init__(self, *, base_urls: Mapping[str, str], timeout_s: float) -> None:
+
+class AdapterPool:
+    """Makes adapters; those of one exchange share connections and markets.
+
+    base_urls: slug -> other host. meters: the meter of an exchange, and of one set of keys there.
+    """
+
+    def __init__(self, *, base_urls: Mapping[str, str], timeout_s: float, meters: Meters = unmetered) -> None:
         self._base_urls = base_urls
         self._timeout_s = timeout_s
+        self._meters = meters
         self._transports: dict[str, Transport] = {}
         self._public: dict[str, Exchange] = {}
 
@@ -69,18 +77,24 @@ class AdapterPool:
             self._public[slug] = self._new_public(slug)
         return self._public[slug]
 
-    def private(self, slug: str, secrets: Mapping[str, str], *, sandbox: bool = False) -> Exchange:
-        """An adapter with one account's keys. Raises ValueError when they do not have the right form."""
+    def private(self, slug: str, secrets: Mapping[str, str], *, key_name: str = "", sandbox: bool = False) -> Exchange:
+        """An adapter with one account's keys, counted under `key_name`.
+
+        Raises ValueError when they do not have the right form.
+        """
         problems = check_secrets(slug, secrets)
         if problems:
             raise ValueError(" ".join(problems.values()))
+        meter = self._meters(slug, key_name or "unnamed")
         if slug == FiriExchange.slug:
-            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s, auth=auth_for(secrets))
+            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s, auth=auth_for(secrets), meter=meter)
         quirks = QUIRKS[slug]
-        client = new_client(quirks, self._transport(slug), timeout_s=self._timeout_s, secrets=secrets, sandbox=sandbox)
+        client = new_client(
+            quirks, self._transport(slug), timeout_s=self._timeout_s, secrets=secrets, sandbox=sandbox, meter=meter
+        )
         public = self.public(slug)
         assert isinstance(public, CcxtExchange)
-        return CcxtExchange(quirks, client, public)
+        return CcxtExchange(quirks, client, public, meter=meter)
 
     def paper(self, slug: str, *, taker_fee_bps: Decimal, maker_fee_bps: Decimal) -> Exchange:
         """Fills on paper against the live book."""
@@ -94,10 +108,12 @@ class AdapterPool:
         self._public.clear()
 
     def _new_public(self, slug: str) -> Exchange:
+        meter = self._meters(slug, None)
         if slug == FiriExchange.slug:
-            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s)
+            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s, meter=meter)
         quirks = QUIRKS[slug]
-        return CcxtExchange(quirks, new_client(quirks, self._transport(slug), timeout_s=self._timeout_s))
+        client = new_client(quirks, self._transport(slug), timeout_s=self._timeout_s, meter=meter)
+        return CcxtExchange(quirks, client, meter=meter)
 
     def _transport(self, slug: str) -> Transport:
         if slug not in self._transports:

@@ -17,6 +17,7 @@ class ExchangeHealth(models.Model):
     consecutive_failures = models.PositiveIntegerField(default=0)
     consecutive_successes = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=300, blank=True)
+    banned_until = models.DateTimeField(null=True, help_text="It asked us to send nothing before this.")
     markets_version = models.PositiveIntegerField(default=0, help_text="Grows when the list of pairs changes.")
     markets_refreshed_at = models.DateTimeField(null=True)
 

@@ -30,6 +30,7 @@ _WORDS = {
     ReasonCode.EXCHANGE_DOWN: ("DOWN", Tone.ACT),
     ReasonCode.EXCHANGE_MAINTENANCE: ("MAINTENANCE", Tone.BUSY),
     ReasonCode.UNHEALTHY: ("DEGRADED", Tone.WATCH),
+    ReasonCode.RATE_LIMITED: ("BANNED", Tone.ACT),
 }
 
 

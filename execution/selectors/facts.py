@@ -101,6 +101,7 @@ def health_of(row: ExchangeHealth) -> Health:
         consecutive_failures=row.consecutive_failures,
         consecutive_successes=row.consecutive_successes,
         last_error=row.last_error,
+        banned_until=row.banned_until,
     )
 
 

@@ -41,6 +41,7 @@ def _report(policy: Policy, facts: Facts, exchange: ExchangePolicy, in_flight: i
         "latency_ewma_ms": health.latency_ewma_ms if health else None,
         "consecutive_failures": health.consecutive_failures if health else 0,
         "last_error": health.last_error if health else "",
+        "banned_until": health.banned_until if health else None,
         "usable": not code,
         "code": str(code),
         "detail": detail,

@@ -58,7 +58,8 @@ class Connections:
                 return self._private[key]
             try:
                 secrets = await self._run_in_thread(load_secrets, credential)
-                adapter = self._pool.private(credential.exchange, secrets, sandbox=credential.mode == Mode.SANDBOX)
+                sandbox = credential.mode == Mode.SANDBOX
+                adapter = self._pool.private(credential.exchange, secrets, key_name=credential.id, sandbox=sandbox)
             except (crypto.Unreadable, ValueError) as e:
                 raise NotSent(ReasonCode.CREDENTIAL_UNREADABLE, str(e)) from None
             self._private[key] = adapter

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from execution import metrics
 from execution.domain.health import Check, Health, HealthStatus, after_check
@@ -22,6 +24,10 @@ from policies.domain.reasons import ReasonCode
 logger = structlog.get_logger(__name__)
 
 PING_TIMEOUT_S = 5.0
+_JUDGED = (
+    "status", "since", "checked_at", "latency_ms", "latency_ewma_ms", "consecutive_failures", "consecutive_successes",
+    "last_error",
+)  # fmt: skip
 RunInThread = Callable[..., Awaitable[Any]]
 
 
@@ -99,6 +105,14 @@ def store_checks(checks: dict[str, Check], policy: Policy) -> None:
     HealthSample.objects.bulk_create(samples)
 
 
+def store_ban(slug: str, until: datetime) -> None:
+    """An exchange sends this machine away until then: the router passes it over, and people see it."""
+    row, _ = ExchangeHealth.objects.get_or_create(exchange_id=slug, defaults={"since": timezone.now()})
+    ExchangeHealth.objects.filter(pk=row.pk).filter(Q(banned_until=None) | Q(banned_until__lt=until)).update(
+        banned_until=until
+    )
+
+
 def _apply(row: ExchangeHealth, health: Health) -> None:
     row.status = health.status.value
     row.since = health.since
@@ -108,7 +122,7 @@ def _apply(row: ExchangeHealth, health: Health) -> None:
     row.consecutive_failures = health.consecutive_failures
     row.consecutive_successes = health.consecutive_successes
     row.last_error = health.last_error
-    row.save()
+    row.save(update_fields=_JUDGED)
 
 
 def _note_change(slug: str, old: HealthStatus, after: Health, check: Check) -> None:

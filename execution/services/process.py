@@ -35,6 +35,8 @@ def options_from_settings() -> ExecutorOptions:
     env = settings.ENV
     return ExecutorOptions(
         base_urls=env["EXCHANGE_BASE_URLS"],
+        redis_url=settings.REDIS_URL,
+        rate_limit_share=env["RATE_LIMIT_SHARE"],
         timeout_s=env["EXCHANGE_TIMEOUT_S"],
         validity_s=env["ORDER_VALIDITY_S"],
         checks=CheckOptions(

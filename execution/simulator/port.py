@@ -68,6 +68,11 @@ class ExchangePort:
     def _serve(self, visit: Visit) -> None:
         """Answer a request that has reached the exchange, or do to it what was drawn."""
         exchange, settings = visit.exchange, visit.exchange.settings
+        if settings.limit_requests and not exchange.pace.allows(
+            self._simulator.clock(), settings.limit_requests, settings.limit_window_ms
+        ):
+            self._respond(visit, exchange.dialect.rate_limited())
+            return
         if settings.maintenance:
             self._respond(visit, exchange.dialect.under_maintenance(visit.operation, self._simulator.clock()))
             return

@@ -28,6 +28,9 @@ class ExchangeSettings:
     """How long a timed-out request is held before its connection is closed."""
     late_ms: float = 2_000.0
     """How long a late request is held before the exchange acts on it."""
+    limit_requests: int = 0
+    """More requests than this in any `limit_window_ms` are refused as too fast; 0: no limit."""
+    limit_window_ms: float = 1_000.0
 
     def patched(self, changes: dict[str, object]) -> "ExchangeSettings":
         """Return these settings with some changed. Raises ValueError naming what is wrong."""
@@ -50,6 +53,12 @@ def _milliseconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"{name} must be milliseconds >= 0, was {value!r}")
     return float(value)
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} must be a whole number >= 0, was {value!r}")
+    return value
 
 
 def _rate(name: str, value: object) -> float:
@@ -88,4 +97,6 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "fault_operations": _operations,
     "hold_ms": _milliseconds,
     "late_ms": _milliseconds,
+    "limit_requests": _count,
+    "limit_window_ms": _milliseconds,
 }

@@ -9,6 +9,7 @@ from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.prices import Universe
 from execution.simulator.facts import EXCHANGES
 from execution.simulator.faults import FaultKind, FaultSource
+from execution.simulator.pace import Pace
 from execution.simulator.settings import ExchangeSettings
 
 
@@ -34,6 +35,7 @@ class SimulatedExchange:
         self.settings = settings
         self.faults = FaultSource(f"{universe.seed}:{slug}:faults")
         self.requests: Counter[str] = Counter()
+        self.pace = Pace()
         self.injected: Counter[FaultKind] = Counter()
 
 

@@ -84,6 +84,7 @@ def running_stack(
         if simulator is not None:
             running = stack.enter_context(running_simulator(**simulator))
             env["EXCHANGE_BASE_URLS"] = json.dumps(running.base_urls)
+            env.setdefault("RATE_LIMIT_SHARE", "1000")  # it has no limits, unless it is told to
             if before_start is not None:
                 before_start(running.control)
         port = port or free_port()

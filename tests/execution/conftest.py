@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
+from redis import Redis
 
 from execution.api.signal_input import parse_signal
 from execution.domain.orders import SIGNAL_FINAL
 from execution.models import Order, Signal
 from execution.selectors import facts
 from execution.services import housekeeping
+from execution.services.budgets.budgets import PREFIX
 from execution.services.executor import Executor, ExecutorOptions, checker, loop
 from execution.services.executor.checker import CheckOptions
 from execution.services.intake import Receipt, store_signals
@@ -43,11 +46,20 @@ def simulator_process() -> Iterator[RunningSimulator]:
 
 @pytest.fixture
 def simulator(simulator_process: RunningSimulator) -> RunningSimulator:
-    """A simulator as if just started, with exact books that stand still."""
+    """A simulator as if just started, with exact books that stand still, and nothing counted against its limits."""
+    forget_budgets()
     simulator_process.control.reset(5)
     for (exchange, symbol), (bid, ask) in BOOKS.items():
         simulator_process.control.set_book(exchange, symbol, bids=[tuple(bid)], asks=[tuple(ask)])
     return simulator_process
+
+
+def forget_budgets() -> None:
+    """Drop counted requests and bans of earlier tests."""
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        names = list(redis.scan_iter(f"{PREFIX}:*"))
+        if names:
+            redis.delete(*names)
 
 
 def options(simulator: RunningSimulator, **changes: Any) -> ExecutorOptions:
@@ -55,6 +67,8 @@ def options(simulator: RunningSimulator, **changes: Any) -> ExecutorOptions:
     checks = CheckOptions(look_up_interval_s=0.15, look_ups_to_conclude=3, attention_after_s=60)
     basic = {
         "base_urls": simulator.base_urls,
+        "redis_url": settings.REDIS_URL,
+        "rate_limit_share": 1000.0,
         "timeout_s": 0.6,
         "validity_s": 1.0,
         "checks": checks,

@@ -17,6 +17,18 @@ def _no_headers(_: OrderRequest, __: int) -> Mapping[str, str]:
     return {}
 
 
+def _no_options(_: OrderRequest) -> Mapping[str, Any]:
+    return {}
+
+
+def _not_told(_: Mapping[str, str]) -> float | None:
+    return None
+
+
+async def _fetch_order(client: Any, request: OrderRequest) -> Sequence[RawOrder]:
+    return [await client.fetch_order(request.exchange_order_id, request.symbol)]
+
+
 @dataclass(frozen=True, slots=True)
 class Quirks:
     """One row of the table.
@@ -27,12 +39,18 @@ class Quirks:
     validity: params that make the exchange refuse the order when it arrives after `request.valid_until`; the second
     argument is how many milliseconds our clock is ahead of the exchange's.
     client_id_param: the ccxt parameter that carries our id.
+    fetches_currencies: whether ccxt may ask for the currencies before it loads markets.
     find_by_client_id: all orders, open or closed, that the exchange has under our id.
+    find_by_exchange_id: the same under the exchange's id.
     fetch_trades: the executions of an order as ccxt trades.
     acknowledges_only: the answer to a placement holds an id but no outcome.
     serial: private calls of one key must arrive one after the other (nonces).
     signs_at_commit: a placement is signed with the committed instant as its time, which the exchange bounds.
+    signature_lives_s: how long after its instant a signature is honoured, if that is fixed: a placement is then signed as
+    if that long before `request.valid_until`, so that both end together (to the whole second above).
+    signing_options: ccxt options that hold while a placement is signed.
     headers: unsigned headers of a placement.
+    retry_after_s: the wait an answer's headers ask for, where they have no Retry-After.
     arrives_late_s: how long after `request.valid_until` the exchange may still accept the order; 0 where it refuses.
     rules: error texts that prove more than their ccxt class does.
     """
@@ -44,12 +62,17 @@ class Quirks:
     find_by_client_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]]
     fetch_trades: Callable[[Any, RawOrder], Awaitable[Sequence[RawOrder]]]
     credentials: Mapping[str, str] = field(default_factory=lambda: {"api_key": "apiKey", "secret": "secret"})
+    find_by_exchange_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]] = _fetch_order
     client_id_param: str = "clientOrderId"
+    fetches_currencies: bool = True
     sandbox: bool = False
     acknowledges_only: bool = False
     serial: bool = False
     signs_at_commit: bool = False
+    signature_lives_s: int | None = None
+    signing_options: Callable[[OrderRequest], Mapping[str, Any]] = _no_options
     headers: Callable[[OrderRequest, int], Mapping[str, str]] = _no_headers
+    retry_after_s: Callable[[Mapping[str, str]], float | None] = _not_told
     arrives_late_s: float = 0.0
     market_orders: bool = True
     times_in_force: frozenset[TimeInForce] = ALL_TIMES

@@ -23,6 +23,7 @@ from execution.domain.router import Facts
 from execution.exchanges.registry import AdapterPool
 from execution.selectors import facts as facts_selector
 from execution.services import claims, health
+from execution.services.budgets import Banned, Budgets
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.checker import Checker, CheckOptions
@@ -54,6 +55,8 @@ class ExecutorOptions:
     """See routing_platform/env.py for the meaning of each."""
 
     base_urls: Mapping[str, str]
+    redis_url: str
+    rate_limit_share: float
     timeout_s: float
     validity_s: float
     checks: CheckOptions
@@ -126,6 +129,7 @@ class Executor:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await self.connections.close()
+            await self._budgets.close()
             self._database.close()
 
     def _build(self) -> None:
@@ -139,7 +143,8 @@ class Executor:
         self._signals_waiting = False
         self._database = DatabaseThreads()
         self._slots = Slots(options.max_in_flight)
-        pool = AdapterPool(base_urls=options.base_urls, timeout_s=options.timeout_s)
+        self._budgets = Budgets(options.redis_url, share=options.rate_limit_share, on_ban=self._banned)
+        pool = AdapterPool(base_urls=options.base_urls, timeout_s=options.timeout_s, meters=self._budgets.meter)
         self.connections = Connections(pool, self._database.run)
         self._recorder = Recorder(self._database, self._recorded)
         self._checker = Checker(self.connections, self._policy, options.checks)
@@ -244,6 +249,10 @@ class Executor:
                 self._wakeup.set()  # the signal may be pending again, for the next exchange
             if move.order.exclusive and move.status not in IN_DOUBT:
                 self._left_queued([move.order.exchange])  # the next one of these keys and pair may leave
+
+    def _banned(self, ban: Banned) -> None:
+        until = datetime.fromtimestamp(ban.until, UTC)
+        self._spawn(self._database.run(health.store_ban, ban.exchange, until))
 
     # --- policy, health, housekeeping
 
