@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from execution.models import Decision, Fill, Order, OrderEvent, Position, Signal
+from execution.models import Decision, Fill, Market, Order, OrderEvent, Position, Signal
 
 
 class ReceiptOut(serializers.Serializer[Any]):
@@ -170,3 +170,22 @@ class ExchangeStatusOut(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
     markets = serializers.IntegerField(help_text="Pairs it lists.")
     orders_in_flight = serializers.IntegerField()
+
+
+class MarketOut(serializers.ModelSerializer[Market]):
+    """One pair at one exchange. Prices in quote units, amounts in base units."""
+
+    exchange = serializers.CharField(source="exchange_id")
+
+    class Meta:
+        model = Market
+        fields = [
+            "exchange",
+            "symbol",
+            "tick",
+            "lot",
+            "min_amount",
+            "max_amount",
+            "min_notional",
+            "refreshed_at",
+        ]  # fmt: skip

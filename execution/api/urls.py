@@ -3,7 +3,7 @@
 from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from execution.api import views
+from execution.api import exchange_views, views
 
 _ID = r"(?P<{}>[0-9a-f-]{{32,36}})"
 _SIGNAL, _ORDER = _ID.format("signal_id"), _ID.format("order_id")
@@ -19,7 +19,8 @@ urlpatterns = [
     re_path(r"^positions/?$", views.PositionsView.as_view(), name="positions"),
     re_path(r"^route/?$", views.RouteView.as_view(), name="route"),
     re_path(r"^execute/?$", views.ExecuteView.as_view(), name="execute"),
-    re_path(r"^exchanges/status/?$", views.ExchangeStatusView.as_view(), name="exchange-status"),
+    re_path(r"^exchanges/status/?$", exchange_views.ExchangeStatusView.as_view(), name="exchange-status"),
+    re_path(r"^markets/?$", exchange_views.MarketsView.as_view(), name="markets"),
     re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

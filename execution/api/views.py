@@ -22,7 +22,6 @@ from execution.domain.orders import SIGNAL_FINAL, SignalStatus
 from execution.domain.router import Answer, Question, Refused
 from execution.models import Signal
 from execution.selectors import owned
-from execution.selectors.status_report import exchange_reports
 from execution.services import routing
 from execution.services.cancel import cancel_order, cancel_signal
 from execution.services.intake import NewSignal, Outcome, Receipt, store_signals
@@ -234,17 +233,6 @@ class PositionsView(APIView):
     def get(self, request: Request) -> Response:
         """What your fills add up to, per exchange and pair."""
         return Response(out.PositionOut(owned.positions(client_of(request)), many=True).data)
-
-
-class ExchangeStatusView(APIView):
-    """Exchanges."""
-
-    scopes = {"GET": "read"}
-
-    @extend_schema(responses={200: out.ExchangeStatusOut(many=True)})
-    def get(self, request: Request) -> Response:
-        """Health of every exchange as the router sees it now."""
-        return Response(out.ExchangeStatusOut(exchange_reports(), many=True).data)
 
 
 def _route_body(policy_version: int, answer: Answer | Refused) -> dict[str, Any]:

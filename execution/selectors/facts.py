@@ -12,6 +12,7 @@ from policies.domain.symbols import glue_index
 from policies.snapshot import current_policy
 
 MAX_AGE_S = 0.5
+_ANSWERING = {HealthStatus.OK, HealthStatus.DEGRADED, HealthStatus.UNKNOWN}
 
 
 class _Cache:
@@ -81,13 +82,17 @@ def glued_symbols() -> dict[str, str]:
 
 
 def is_listed_somewhere(symbol: str) -> bool | None:
-    """Whether any exchange lists the pair; None while the list of an exchange that might is still missing."""
-    markets = current_facts().markets
-    if any(symbol in listed for listed in markets.values()):
+    """Whether any exchange lists the pair; None while the list of an exchange that might is still missing.
+
+    One that does not answer may never tell its list, and could not take the order either: it is not waited for.
+    """
+    facts = current_facts()
+    if any(symbol in listed for listed in facts.markets.values()):
         return True
     exchanges = current_policy().exchanges
-    missing = [slug for slug in adapters() if exchanges[slug].enabled and not markets.get(slug)]
-    return None if missing else False
+    silent = {slug for slug, health in facts.health.items() if health.status not in _ANSWERING}
+    missing = [slug for slug in adapters() if exchanges[slug].enabled and not facts.markets.get(slug)]
+    return None if set(missing) - silent else False
 
 
 def health_of(row: ExchangeHealth) -> Health:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from execution.models import ExchangeHealth, Market
 from execution.selectors import facts
 from execution.services import intake
-from policies.models import TradingPermission
+from policies.models import Exchange, TradingPermission
 from policies.services import create_token
 
 
@@ -54,7 +54,7 @@ class Api:
 
 @pytest.fixture
 def markets(db: None) -> None:
-    """Three exchanges with their pairs, healthy."""
+    """Three exchanges with their pairs, healthy; the others do not answer."""
     now = timezone.now()
     pairs = {"binance": ["BTC/USDT", "ETH/USDT"], "kraken": ["BTC/USDT", "BTC/USD"], "firi": ["BTC/NOK"]}
     for slug, symbols in pairs.items():
@@ -64,6 +64,10 @@ def markets(db: None) -> None:
         )  # fmt: skip
         for symbol in symbols:
             Market.objects.create(exchange_id=slug, symbol=symbol, tick="0.01", lot="0.00001")
+    for exchange in Exchange.objects.exclude(pk__in=pairs):
+        ExchangeHealth.objects.create(
+            exchange=exchange, status="down", since=now, checked_at=now, last_error="no answer", markets_version=1
+        )
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ ENDPOINTS = [
     ("POST", "/api/route", "read"),
     ("POST", "/api/execute", "trade"),
     ("GET", "/api/exchanges/status", "read"),
+    ("GET", "/api/markets", "read"),
 ]
 
 

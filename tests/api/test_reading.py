@@ -2,6 +2,7 @@
 
 import threading
 import time
+from decimal import Decimal
 
 import pytest
 from django.db import OperationalError, connection
@@ -146,7 +147,28 @@ def test_the_status_of_every_exchange_as_the_router_sees_it(api, user):
     assert (rows["binance"]["status"], rows["binance"]["usable"], rows["binance"]["markets"]) == ("ok", True, 2)
     assert (rows["kraken"]["usable"], rows["kraken"]["code"]) == (False, "UNHEALTHY")
     assert (rows["firi"]["usable"], rows["firi"]["code"]) == (False, "TRADING_HALTED")
-    assert (rows["okx"]["status"], rows["okx"]["code"]) == ("unknown", "HEALTH_STALE")
+    assert (rows["okx"]["status"], rows["okx"]["code"]) == ("down", "EXCHANGE_DOWN")
+
+
+def test_markets_are_read_by_exchange_and_in_any_spelling_of_the_pair(api):
+    everything = api.get("/api/markets").json()["results"]
+    glued = api.get("/api/markets?symbol=btcusdt").json()["results"]
+    on_kraken = api.get("/api/markets?exchange=kraken").json()["results"]
+
+    assert [(row["symbol"], row["exchange"]) for row in everything] == sorted(
+        (row["symbol"], row["exchange"]) for row in everything
+    )
+    assert {row["symbol"] for row in glued} == {"BTC/USDT"}
+    assert {row["exchange"] for row in on_kraken} == {"kraken"}
+    assert Decimal(glued[0]["tick"]) > 0
+
+
+@pytest.mark.parametrize(("query", "code"), [("exchange=mtgox", "UNKNOWN_EXCHANGE"), ("symbol=BTC/USDT:USDT", "")])
+def test_markets_of_what_is_not_known_are_refused(api, query, code):
+    response = api.get(f"/api/markets?{query}")
+
+    assert response.status_code == 400
+    assert code in response.json()["code"]
 
 
 def test_an_execute_that_is_not_over_in_time_says_so(api):
