@@ -14,7 +14,7 @@ from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping
 from execution.exchanges.ccxt_client import nonces_from, share_markets, signing
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.metering import Meter, Unmetered
-from execution.exchanges.outcomes import OrderNotThere, asking, placing
+from execution.exchanges.outcomes import OrderNotThere, asking, placing, refused
 from execution.exchanges.quirks.base import Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -43,6 +43,8 @@ class CcxtExchange:
             order = await self._create_once_accepted(request)
         except OrderRejected as e:
             raise self._unless_too_late(e, request) from None
+        if order.get("id") is None and order.get("status") == "rejected":
+            raise refused(order, self._quirks.rules)
         if order.get("id") is None:
             # HTTP 200 with an HTML or empty body: ccxt raises nothing and returns an order without id.
             raise OutcomeUnknown(ReasonCode.OUTCOME_UNKNOWN, "The exchange's answer has no order id.")

@@ -3,11 +3,13 @@
 Allow-list: only what is listed here as proof counts as proof. Observed with ccxt 4.5.90 against recorded answers.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import aiohttp
 import ccxt.async_support as ccxt
@@ -106,6 +108,11 @@ def classify(error: Exception, rules: tuple[Rule, ...]) -> ExchangeError:
             verdict, code = BY_CLASS[cls]
             return _ERRORS[verdict](code, detail, retry_after_s=retry_after)
     return OutcomeUnknown(R.OUTCOME_UNKNOWN, f"{type(error).__name__}: {detail}")
+
+
+def refused(order: Mapping[str, Any], rules: tuple[Rule, ...]) -> ExchangeError:
+    """What a placement proves that ccxt returns as an order with status "rejected", instead of raising."""
+    return classify(ccxt.InvalidOrder(json.dumps(order.get("info"), default=str)), rules)
 
 
 class placing:  # reads as a statement: `with placing(rules):`

@@ -8,7 +8,7 @@ import ccxt.async_support as ccxt
 import pytest
 
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
-from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing
+from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing, refused
 from execution.exchanges.quirks import BINANCE, KRAKEN, QUIRKS
 from policies.domain.reasons import ReasonCode
 
@@ -75,6 +75,12 @@ def test_a_revoked_key_does_not_look_like_a_ban():
     error = classify(ccxt.DDoSProtection('binance {"code":-2015,"msg":"Invalid API-key, IP"}'), BINANCE.rules)
 
     assert (error.code, error.venue_fault) == (ReasonCode.AUTHENTICATION_FAILED, False)
+
+
+def test_an_order_that_ccxt_returns_as_rejected_is_a_refusal():
+    error = refused({"id": None, "status": "rejected", "info": {"reason": "no"}}, ())
+
+    assert (type(error), error.code, error.detail) == (OrderRejected, ReasonCode.EXCHANGE_REJECTED, '{"reason": "no"}')
 
 
 def test_a_connection_that_was_never_made_proves_that_nothing_was_sent():
