@@ -151,7 +151,7 @@ EXCHANGES: dict[str, ExchangeFacts] = {
             MarketFacts("SOL/USDT", "SOL-USDT", "0.01", "0.000001", "0.01", "0", 1.5, 20_000),
             MarketFacts("BTC/USD", "BTC-USD", "0.1", "0.00000001", "0.00001", "0", 1.5, 15_000),
         ),
-        client_ids=ClientIds.UNIQUE,
+        client_ids=ClientIds.UNIQUE_WHILE_OPEN,
         rejects_crossing_post_only=False,
         shares_trade_ids=True,
     ),

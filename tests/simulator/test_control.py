@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from execution.simulator.client import SimulatorControl, SimulatorError
+from execution.simulator.dialects import DIALECTS
 from execution.simulator.process import RunningSimulator
 
 from .clients import BlockingClient, binance_client, send
@@ -86,10 +87,10 @@ def test_steps_move_all_books_or_one_alone(control: SimulatorControl) -> None:
         slug: control.book(slug, "BTC/USDT" if slug == "binance" else "BTC/USD") for slug in ("binance", "kraken")
     }
 
-    assert control.step(3) == {"binance": 3, "kraken": 3, "firi": 3}
-    assert control.step(2, exchange="kraken") == {"binance": 3, "kraken": 5, "firi": 3}
+    assert control.step(3) == dict.fromkeys(DIALECTS, 3)
+    assert control.step(2, exchange="kraken") == dict.fromkeys(DIALECTS, 3) | {"kraken": 5}
     assert control.book("binance", "BTC/USDT") != before["binance"]
-    assert control.step() == {"binance": 4, "kraken": 6, "firi": 4}
+    assert control.step() == dict.fromkeys(DIALECTS, 4) | {"kraken": 6}
 
 
 def test_a_step_fills_resting_orders_the_market_crosses(simulator: RunningSimulator, connect: Any) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from execution.simulator.cli import main
 from execution.simulator.client import SimulatorControl
+from execution.simulator.dialects import DIALECTS
+from execution.simulator.facts import PORT_OFFSETS
 from execution.simulator.process import running_simulator
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,11 +54,7 @@ def test_the_ports_follow_the_base_port_in_the_fixed_order() -> None:
 
     with running_simulator(port=base) as running:
         assert running.control.url == f"http://127.0.0.1:{base}"
-        assert running.base_urls == {
-            "binance": f"http://127.0.0.1:{base + 1}",
-            "kraken": f"http://127.0.0.1:{base + 5}",
-            "firi": f"http://127.0.0.1:{base + 6}",
-        }
+        assert running.base_urls == {slug: f"http://127.0.0.1:{base + PORT_OFFSETS[slug]}" for slug in DIALECTS}
 
 
 def test_a_taken_port_is_named_with_what_to_do(capfd: pytest.CaptureFixture[str]) -> None:
