@@ -136,6 +136,7 @@ class CcxtExchange:
         params = {
             self._quirks.client_id_param: request.client_order_id,
             **self._quirks.validity(request, time_difference_ms),
+            **self._quirks.order_params(request),
         }
         price = None
         if request.order_type == OrderType.LIMIT:

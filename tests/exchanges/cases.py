@@ -21,6 +21,7 @@ class Case:
 
     pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution. repeats: a used client order
     id gets the existing order instead of an error. bounds_lateness: it refuses an order that arrives too late.
+    too_small: an amount below its minimum.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Case:
     paper: bool = False
     repeats: bool = False
     bounds_lateness: bool = True
+    too_small: str = "0.00001"
 
     def open_account(self, control: SimulatorControl) -> None:
         """Fund it at the simulator, with an exact book."""
@@ -61,13 +63,18 @@ _KRAKEN = Case(
     "kraken", "kraken", "BTC/USD", {"api_key": "kraken-key", "secret": "a3Jha2VuLXNlY3JldA=="},
     {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(40), "USD", acknowledges_only=True,
 )  # fmt: skip
+_OKX = Case(
+    "okx", "okx", "BTC/USDT", {"api_key": "okx-key", "secret": "okx-secret", "passphrase": "okx-phrase"},
+    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(15), "BTC",
+    acknowledges_only=True, too_small="0.000001",
+)  # fmt: skip
 _FIRI = Case(
     "firi", "firi", "BTC/NOK", {"api_key": "firi-key", "secret": "firi-secret", "client_id": "user-1"},
     {"NOK": "10000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(50), "NOK",
     acknowledges_only=True, immediate=False, market_orders=False, tells_price=False,
 )  # fmt: skip
 PAPER = replace(_BINANCE, name="paper", paper=True, pays_in="USDT")
-LIVE = (_BINANCE, _KRAKEN, _FIRI)
+LIVE = (_BINANCE, _KRAKEN, _OKX, _FIRI)
 CASES = (*LIVE, PAPER)
 
 

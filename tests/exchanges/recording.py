@@ -1,13 +1,15 @@
 """Records what the adapters really send and what they are answered, and plays it back.
 
-`python -m tests.exchanges.recording` runs every call of `CALLS` against the simulator with the pinned ccxt and writes
-tests/recordings/<exchange>.json. `test_recordings.py` then needs no server: the requests must stay the same (apart from
-times, nonces and signatures) and the recorded answers must parse to the recorded reports.
+`python -m tests.exchanges.recording [slug...]` runs every call of `CALLS` against the simulator with the pinned ccxt
+and writes tests/recordings/<exchange>.json, of the named exchanges or of all. `test_recordings.py` then needs no
+server: the requests must stay the same (apart from times, nonces and signatures) and the recorded answers must parse to
+the recorded reports.
 """
 
 import asyncio
 import base64
 import json
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
@@ -25,8 +27,10 @@ from execution.simulator.process import running_simulator
 from tests.exchanges.cases import LIVE, Case
 
 FOLDER = Path(__file__).resolve().parent.parent / "recordings"
-HEADERS = ("X-MBX-APIKEY", "API-Key", "firi-user-clientid", "Content-Type")
-VOLATILE = ("timestamp", "signature", "nonce", "deadline")
+HEADERS = (
+    "X-MBX-APIKEY", "API-Key", "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "expTime", "firi-user-clientid", "Content-Type",
+)  # fmt: skip
+VOLATILE = ("timestamp", "signature", "nonce", "deadline", "expTime")
 CLIENT_ORDER_ID = "0f" * 16
 
 Call = Callable[[Exchange, OrderRequest], Awaitable[Any]]
@@ -120,13 +124,14 @@ def sent(method: str, url: str, headers: dict[str, str], body: Any) -> dict[str,
     """A request without what differs each time."""
     parts = urlsplit(url)
     if isinstance(body, bytes):
-        body = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        text = body.decode()
+        body = json.loads(text) if text.startswith("{") else dict(parse_qsl(text, keep_blank_values=True))
     return {
         "method": method,
         "host": parts.netloc,
         "path": parts.path,
         "query": _without_volatile(dict(parse_qsl(parts.query, keep_blank_values=True))),
-        "headers": {name: value for name, value in headers.items() if name in HEADERS},
+        "headers": _without_volatile({name: value for name, value in headers.items() if name in HEADERS}),
         "body": _without_volatile(body or {}),
     }
 
@@ -250,10 +255,10 @@ async def record(case: Case, base_url: str, prepare: Callable[[], None]) -> dict
 
 
 def main() -> None:
-    """Write all recordings anew."""
+    """Write the recordings anew: of the exchanges named on the command line, or of all."""
     FOLDER.mkdir(exist_ok=True)
     with running_simulator(seed=3, tick_ms=0) as simulator:
-        for case in LIVE:
+        for case in [case for case in LIVE if case.slug in (sys.argv[1:] or [case.slug])]:
 
             def prepare(case: Case = case) -> None:
                 simulator.control.reset(3)

@@ -5,8 +5,9 @@ import pytest
 from execution.exchanges.ccxt_client import PathNotAllowed, new_client
 from execution.exchanges.quirks import QUIRKS
 from execution.exchanges.registry import AdapterPool
+from tests.exchanges.cases import LIVE
 
-SECRETS = {"api_key": "key", "secret": "c2VjcmV0"}
+SECRETS = {case.slug: case.secrets for case in LIVE}
 
 
 @pytest.fixture(params=QUIRKS.values(), ids=lambda quirks: quirks.slug)
@@ -18,7 +19,7 @@ def quirks(request):
 def client(quirks, pool, run):
     async def build():
         pool.public(quirks.slug)
-        return new_client(quirks, pool._transports[quirks.slug], timeout_s=1, secrets=SECRETS)
+        return new_client(quirks, pool._transports[quirks.slug], timeout_s=1, secrets=SECRETS[quirks.slug])
 
     return run(build())
 
@@ -43,7 +44,7 @@ def test_a_users_client_shares_the_public_clients_markets(quirks, pool, run):
     async def build():
         public = pool.public(quirks.slug)
         await public.markets()
-        private = pool.private(quirks.slug, SECRETS)
+        private = pool.private(quirks.slug, SECRETS[quirks.slug])
         await private._ready()
         return public, private
 

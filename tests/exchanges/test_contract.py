@@ -184,8 +184,10 @@ def test_too_little_money_is_a_rejection_of_the_user_not_a_fault_of_the_exchange
 
 @live_only
 def test_an_order_below_the_minimum_is_rejected_with_the_exchanges_words(connected):
+    price = "0.01" if connected.case.slug == "firi" else "49000"
+
     with pytest.raises(OrderRejected) as caught:
-        connected.place(connected.request("0.00001", "0.01" if connected.case.slug == "firi" else "49000"))
+        connected.place(connected.request(connected.case.too_small, price))
 
     assert caught.value.code == ReasonCode.EXCHANGE_REJECTED
     assert caught.value.detail

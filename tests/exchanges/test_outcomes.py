@@ -9,7 +9,7 @@ import pytest
 
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing, refused
-from execution.exchanges.quirks import BINANCE, KRAKEN, QUIRKS
+from execution.exchanges.quirks import BINANCE, KRAKEN, OKX, QUIRKS
 from policies.domain.reasons import ReasonCode
 
 CLASSES = [cls for _, cls in inspect.getmembers(ccxt, inspect.isclass) if issubclass(cls, ccxt.BaseError)]
@@ -62,6 +62,21 @@ def test_anything_that_is_not_ccxts_is_unknown(error):
         (KRAKEN.rules, 'kraken {"error":["EService:Market in post_only mode"]}', OrderRejected, "EXCHANGE_MAINTENANCE"),
         (KRAKEN.rules, 'kraken {"error":["EOrder:Orders limit exceeded"]}', NotSent, "RATE_LIMITED"),
         (KRAKEN.rules, 'kraken {"error":["EService:Timeout"]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51016"}]}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"50071"}]}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51149"}]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (OKX.rules, 'okx {"code":"50001","data":[],"msg":"x"}', OutcomeUnknown, "EXCHANGE_MAINTENANCE"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"50036"}]}', NotSent, "EXCHANGE_UNAVAILABLE"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"50037"}]}', NotSent, "EXCHANGE_UNAVAILABLE"),
+        (OKX.rules, 'okx {"code":"50061","data":[],"msg":"x"}', NotSent, "RATE_LIMITED"),
+        (OKX.rules, 'okx {"code":"50112","data":[],"msg":"x"}', NotSent, "CLOCK_SKEW"),
+        (OKX.rules, 'okx {"code":"50119","data":[],"msg":"API key"}', OrderRejected, "AUTHENTICATION_FAILED"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51008_1000"}]}', OrderRejected, "INSUFFICIENT_FUNDS"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51087"}]}', OrderRejected, "PAIR_NOT_LISTED"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51150"}]}', OrderRejected, "EXCHANGE_REJECTED"),
+        (OKX.rules, 'okx {"code":"1","data":[{"sCode":"99999"}]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        # An order's own id is no code, whatever digits it has.
+        (OKX.rules, 'okx {"code":"1","data":[{"clOrdId":"51008","sCode":"9"}]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
     ],
 )
 def test_an_exchanges_own_words_prove_more_than_the_class(rules, text, cls, code):
@@ -77,10 +92,35 @@ def test_a_revoked_key_does_not_look_like_a_ban():
     assert (error.code, error.venue_fault) == (ReasonCode.AUTHENTICATION_FAILED, False)
 
 
+def test_a_429_from_the_web_server_before_okx_does_not_look_like_an_outage():
+    text = "okx POST https://www.okx.com/api/v5/trade/order 429 Too Many Requests <html/>"
+
+    error = classify(ccxt.ExchangeNotAvailable(text), OKX.rules)
+
+    assert (type(error), error.code) == (NotSent, ReasonCode.RATE_LIMITED)
+
+
 def test_an_order_that_ccxt_returns_as_rejected_is_a_refusal():
     error = refused({"id": None, "status": "rejected", "info": {"reason": "no"}}, ())
 
     assert (type(error), error.code, error.detail) == (OrderRejected, ReasonCode.EXCHANGE_REJECTED, '{"reason": "no"}')
+
+
+@pytest.mark.parametrize(
+    ("s_code", "cls", "code"),
+    [
+        ("51008", OrderRejected, "INSUFFICIENT_FUNDS"),
+        ("51020", OrderRejected, "EXCHANGE_REJECTED"),
+        ("51016", AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        ("51149", OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        ("50011", NotSent, "RATE_LIMITED"),
+    ],
+)
+def test_an_order_that_ccxt_returns_as_rejected_is_classified_by_the_exchanges_code(s_code, cls, code):
+    # OKX answers code "2" (bulk partially succeeded), for which ccxt raises nothing.
+    error = refused({"id": None, "status": "rejected", "info": {"sCode": s_code, "sMsg": "x"}}, OKX.rules)
+
+    assert (type(error), error.code) == (cls, code)
 
 
 def test_a_connection_that_was_never_made_proves_that_nothing_was_sent():

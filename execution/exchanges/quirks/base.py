@@ -29,6 +29,10 @@ async def _fetch_order(client: Any, request: OrderRequest) -> Sequence[RawOrder]
     return [await client.fetch_order(request.exchange_order_id, request.symbol)]
 
 
+def _no_params(_: OrderRequest) -> Params:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Quirks:
     """One row of the table.
@@ -38,6 +42,7 @@ class Quirks:
     credentials: our field -> ccxt attribute.
     validity: params that make the exchange refuse the order when it arrives after `request.valid_until`; the second
     argument is how many milliseconds our clock is ahead of the exchange's.
+    order_params: further params of a placement.
     client_id_param: the ccxt parameter that carries our id.
     fetches_currencies: whether ccxt may ask for the currencies before it loads markets.
     find_by_client_id: all orders, open or closed, that the exchange has under our id.
@@ -63,6 +68,7 @@ class Quirks:
     fetch_trades: Callable[[Any, RawOrder], Awaitable[Sequence[RawOrder]]]
     credentials: Mapping[str, str] = field(default_factory=lambda: {"api_key": "apiKey", "secret": "secret"})
     find_by_exchange_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]] = _fetch_order
+    order_params: Callable[[OrderRequest], Params] = _no_params
     client_id_param: str = "clientOrderId"
     fetches_currencies: bool = True
     sandbox: bool = False
