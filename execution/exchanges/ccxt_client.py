@@ -78,15 +78,16 @@ class _Guard(ccxt.Exchange):  # type: ignore[misc]
     def sign(self, path: str, api: Any = "public", method: str = "GET", params: Any = None, *rest: Any) -> Any:
         if path not in self.allowed_paths:
             raise PathNotAllowed(f"{self.id} {method} {path}")
-        usual = self.options
-        self.options = {**usual, **(_options.get() or {})}
+        scoped = _options.get() or {}
+        usual = {name: self.options[name] for name in scoped}
+        self.options.update(scoped)  # in place, because ccxt keeps the last nonce in there
         try:
             signed = super().sign(path, api, method, params if params is not None else {}, *rest)
         except ValueError:
             # Keys that cannot sign at all (broken base64 or PEM); the message could hold them.
             raise ccxt.AuthenticationError(f"{self.id}: nothing can be signed with these keys") from None
         finally:
-            self.options = usual
+            self.options.update(usual)
         if extra := _headers.get():
             signed["headers"] = {**(signed.get("headers") or {}), **extra}
         return signed
