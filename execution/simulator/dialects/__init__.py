@@ -2,12 +2,14 @@
 
 from execution.simulator.dialects.base import Dialect
 from execution.simulator.dialects.binance import Binance
+from execution.simulator.dialects.bybit import Bybit
 from execution.simulator.dialects.firi import Firi
 from execution.simulator.dialects.kraken import Kraken
 from execution.simulator.dialects.okx import Okx
 
 DIALECTS: dict[str, type[Dialect]] = {
     "binance": Binance,
+    "bybit": Bybit,
     "kraken": Kraken,
     "okx": Okx,
     "firi": Firi,

@@ -1,0 +1,46 @@
+"""Bybit's wallet endpoint."""
+
+from execution.simulator.dialects.base import Call
+from execution.simulator.dialects.bybit import errors
+from execution.simulator.dialects.bybit.shapes import result
+from execution.simulator.engine.accounts import Balance
+from execution.simulator.engine.exchange import Exchange
+from execution.simulator.http import Response
+from execution.simulator.numbers import format_trimmed
+
+
+def wallet_balance(exchange: Exchange, call: Call) -> Response:
+    """GET /v5/account/wallet-balance of the unified account: coins that are not zero, or the asked ones."""
+    params = call.request.query_params
+    if params.get("accountType") != "UNIFIED":
+        raise errors.fail(errors.invalid("accountType"))
+    asked = {coin for coin in params.get("coin", "").split(",") if coin}
+    decimals, balances = exchange.facts.asset_decimals, call.account.balances
+    coins = [
+        _coin(asset, b, decimals[asset]) for asset, b in balances.items() if (asset in asked or not asked) and b.total
+    ]
+    return result({"list": [{"accountType": "UNIFIED", "totalEquity": "", "coin": coins}]}, call.now)
+
+
+def _coin(asset: str, balance: Balance, decimals: int) -> dict[str, object]:
+    total = format_trimmed(balance.total, decimals)
+    return {
+        "coin": asset,
+        "equity": total,
+        "walletBalance": total,
+        "locked": format_trimmed(balance.held, decimals),
+        # Empty for unified accounts since January 2025 (Bybit v5 docs, "Get Wallet Balance").
+        "availableToWithdraw": "",
+        "totalOrderIM": "0",
+        "totalPositionIM": "0",
+        "totalPositionMM": "0",
+        "borrowAmount": "0",
+        "spotBorrow": "0",
+        "accruedInterest": "0",
+        "bonus": "0",
+        "unrealisedPnl": "0",
+        "cumRealisedPnl": "0",
+        "usdValue": "",
+        "marginCollateral": True,
+        "collateralSwitch": True,
+    }
