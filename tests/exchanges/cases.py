@@ -73,8 +73,12 @@ _FIRI = Case(
     {"NOK": "10000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(50), "NOK",
     acknowledges_only=True, immediate=False, market_orders=False, tells_price=False,
 )  # fmt: skip
+_BYBIT = Case(
+    "bybit", "bybit", "BTC/USDT", {"api_key": "bybit-key", "secret": "bybit-secret"},
+    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC", acknowledges_only=True,
+)  # fmt: skip
 PAPER = replace(_BINANCE, name="paper", paper=True, pays_in="USDT")
-LIVE = (_BINANCE, _KRAKEN, _OKX, _FIRI)
+LIVE = (_BINANCE, _BYBIT, _KRAKEN, _OKX, _FIRI)
 CASES = (*LIVE, PAPER)
 
 

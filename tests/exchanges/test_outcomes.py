@@ -9,7 +9,7 @@ import pytest
 
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing, refused
-from execution.exchanges.quirks import BINANCE, KRAKEN, OKX, QUIRKS
+from execution.exchanges.quirks import BINANCE, BYBIT, KRAKEN, OKX, QUIRKS
 from policies.domain.reasons import ReasonCode
 
 CLASSES = [cls for _, cls in inspect.getmembers(ccxt, inspect.isclass) if issubclass(cls, ccxt.BaseError)]
@@ -52,6 +52,21 @@ def test_anything_that_is_not_ccxts_is_unknown(error):
     [
         (BINANCE.rules, 'binance {"code":-2010,"msg":"Duplicate order sent."}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
         (BINANCE.rules, 'binance {"code":-2015,"msg":"Invalid API-key"}', OrderRejected, "AUTHENTICATION_FAILED"),
+        (BYBIT.rules, 'bybit {"retCode":170141,"retMsg":"Duplicate clientOrderId"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":110072,"retMsg":"OrderLinkedID duplicate"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":12141,"retMsg":"Duplicate clientOrderId."}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":10014,"retMsg":"Duplicate request"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":170146,"retMsg":"Order creation timeout"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":170035,"retMsg":"Submitted to the system"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":10000,"retMsg":"Server Timeout"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":10016,"retMsg":"Server error."}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":429,"retMsg":"high server load"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (BYBIT.rules, 'bybit {"retCode":10429,"retMsg":"System level frequency protection"}', NotSent, "RATE_LIMITED"),
+        (BYBIT.rules, 'bybit {"retCode":170005,"retMsg":"Too many new orders"}', NotSent, "RATE_LIMITED"),
+        (BYBIT.rules, 'bybit {"retCode":10009,"retMsg":"IP has been banned."}', NotSent, "RATE_LIMITED"),
+        (BYBIT.rules, 'bybit {"retCode":-1,"retMsg":"request expired: o@0"}', NotSent, "CLOCK_SKEW"),
+        (BYBIT.rules, 'bybit {"retCode":170121,"retMsg":"Invalid symbol."}', OrderRejected, "PAIR_NOT_LISTED"),
+        (BYBIT.rules, 'bybit {"retCode":10024,"retMsg":"Compliance rules"}', OrderRejected, "EXCHANGE_REJECTED"),
         (
             KRAKEN.rules,
             'kraken {"error":["EGeneral:Invalid arguments:cl_ord_id not unique"]}',
