@@ -21,7 +21,7 @@ class Case:
 
     pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution. repeats: a used client order
     id gets the existing order instead of an error. bounds_lateness: it refuses an order that arrives too late.
-    too_small: an amount below its minimum.
+    too_small: an amount below its minimum. wrong_secret: has the right form and is not the account's.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Case:
     repeats: bool = False
     bounds_lateness: bool = True
     too_small: str = "0.00001"
+    wrong_secret: str = "d3JvbmctcGxhbnRlZC1zZWNyZXQ="
 
     def open_account(self, control: SimulatorControl) -> None:
         """Fund it at the simulator, with an exact book."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from execution.exchanges.ccxt_client import PathNotAllowed, new_client
+from execution.exchanges.ccxt_client import PathNotAllowed, new_client, share_markets
 from execution.exchanges.quirks import QUIRKS
 from execution.exchanges.registry import AdapterPool
 from tests.exchanges.cases import LIVE
@@ -18,15 +18,19 @@ def quirks(request):
 @pytest.fixture
 def client(quirks, pool, run):
     async def build():
-        pool.public(quirks.slug)
-        return new_client(quirks, pool._transports[quirks.slug], timeout_s=1, secrets=SECRETS[quirks.slug])
+        public = pool.public(quirks.slug)
+        await public.markets()
+        client = new_client(quirks, pool._transports[quirks.slug], timeout_s=1, secrets=SECRETS[quirks.slug])
+        share_markets(public._client, client)
+        return client
 
     return run(build())
 
 
 def test_a_withdrawal_cannot_even_be_signed(client, run):
+    names = {"key": "mine", "account_id": "mine"}  # else Kraken and Coinbase ask for the account's names first
     with pytest.raises(PathNotAllowed):
-        run(client.withdraw("BTC", 1, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", params={"key": "mine"}))
+        run(client.withdraw("BTC", 1, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", params=names))
 
 
 def test_paths_outside_the_list_are_refused_before_anything_is_sent(client):

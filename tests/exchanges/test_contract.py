@@ -195,7 +195,7 @@ def test_an_order_below_the_minimum_is_rejected_with_the_exchanges_words(connect
 
 @live_only
 def test_a_wrong_secret_is_refused_without_an_order(connected, pool, run):
-    wrong = "d3JvbmctcGxhbnRlZC1zZWNyZXQ="
+    wrong = connected.case.wrong_secret
 
     async def open_adapter():
         return pool.private(connected.case.slug, {**connected.case.secrets, "secret": wrong})
