@@ -3,6 +3,7 @@
 from execution.simulator.dialects.base import Dialect
 from execution.simulator.dialects.binance import Binance
 from execution.simulator.dialects.bybit import Bybit
+from execution.simulator.dialects.coinbase import Coinbase
 from execution.simulator.dialects.firi import Firi
 from execution.simulator.dialects.kraken import Kraken
 from execution.simulator.dialects.okx import Okx
@@ -10,6 +11,7 @@ from execution.simulator.dialects.okx import Okx
 DIALECTS: dict[str, type[Dialect]] = {
     "binance": Binance,
     "bybit": Bybit,
+    "coinbase": Coinbase,
     "kraken": Kraken,
     "okx": Okx,
     "firi": Firi,
