@@ -11,6 +11,7 @@ from execution.domain.orders import OrderType, Side, TimeInForce
 from execution.exchanges.base import Exchange, OrderReport, OrderRequest
 from execution.simulator.client import SimulatorControl
 from execution.simulator.process import RunningSimulator
+from tests import coinbase_keys
 
 Levels = tuple[tuple[str, str], ...]
 
@@ -78,8 +79,13 @@ _BYBIT = Case(
     "bybit", "bybit", "BTC/USDT", {"api_key": "bybit-key", "secret": "bybit-secret"},
     {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC", acknowledges_only=True,
 )  # fmt: skip
+_COINBASE = Case(
+    "coinbase", "coinbase", "BTC/USD", {"api_key": coinbase_keys.API_KEY, "secret": coinbase_keys.SECRET},
+    {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(120), "USD",
+    acknowledges_only=True, market_orders=False, repeats=True, wrong_secret=coinbase_keys.WRONG_SECRET,
+)  # fmt: skip
 PAPER = replace(_BINANCE, name="paper", paper=True, pays_in="USDT")
-LIVE = (_BINANCE, _BYBIT, _KRAKEN, _OKX, _FIRI)
+LIVE = (_BINANCE, _BYBIT, _COINBASE, _KRAKEN, _OKX, _FIRI)
 CASES = (*LIVE, PAPER)
 
 

@@ -30,8 +30,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "recordings"
 HEADERS = (
     "X-BAPI-API-KEY", "X-BAPI-RECV-WINDOW",
     "X-MBX-APIKEY", "API-Key", "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "expTime", "firi-user-clientid", "Content-Type",
+    "CB-VERSION",
 )  # fmt: skip
-VOLATILE = ("timestamp", "signature", "nonce", "deadline", "expTime")
+VOLATILE = ("timestamp", "signature", "nonce", "deadline", "expTime", "start_date", "end_date")
 CLIENT_ORDER_ID = "0f" * 16
 
 Call = Callable[[Exchange, OrderRequest], Awaitable[Any]]

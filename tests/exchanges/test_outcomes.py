@@ -9,7 +9,7 @@ import pytest
 
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing, refused
-from execution.exchanges.quirks import BINANCE, BYBIT, KRAKEN, OKX, QUIRKS
+from execution.exchanges.quirks import BINANCE, BYBIT, COINBASE, KRAKEN, OKX, QUIRKS
 from policies.domain.reasons import ReasonCode
 
 CLASSES = [cls for _, cls in inspect.getmembers(ccxt, inspect.isclass) if issubclass(cls, ccxt.BaseError)]
@@ -67,6 +67,12 @@ def test_anything_that_is_not_ccxts_is_unknown(error):
         (BYBIT.rules, 'bybit {"retCode":-1,"retMsg":"request expired: o@0"}', NotSent, "CLOCK_SKEW"),
         (BYBIT.rules, 'bybit {"retCode":170121,"retMsg":"Invalid symbol."}', OrderRejected, "PAIR_NOT_LISTED"),
         (BYBIT.rules, 'bybit {"retCode":10024,"retMsg":"Compliance rules"}', OrderRejected, "EXCHANGE_REJECTED"),
+        (COINBASE.rules, 'coinbase {"error":"INSUFFICIENT_FUND","message":"x"}', OrderRejected, "INSUFFICIENT_FUNDS"),
+        (COINBASE.rules, 'coinbase {"error":"DUPLICATE_CLIENT_ORDER_ID"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (COINBASE.rules, 'coinbase {"error":"INELIGIBLE_PAIR"}', OrderRejected, "PAIR_NOT_LISTED"),
+        (COINBASE.rules, 'coinbase {"error":"TRADING_DISABLED"}', OrderRejected, "EXCHANGE_MAINTENANCE"),
+        (COINBASE.rules, 'coinbase {"error":"INVALID_LIMIT_PRICE"}', OrderRejected, "EXCHANGE_REJECTED"),
+        (COINBASE.rules, 'coinbase {"error":"UNKNOWN_FAILURE_REASON"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
         (
             KRAKEN.rules,
             'kraken {"error":["EGeneral:Invalid arguments:cl_ord_id not unique"]}',

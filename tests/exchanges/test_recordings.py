@@ -29,9 +29,11 @@ def test_requests_and_answers_are_as_recorded(case, name, run):
 def test_every_order_carries_our_id_where_the_exchange_has_one():
     binance = RECORDED["binance"]["limit_buy"]["exchanges"][-1]["request"]
     kraken = RECORDED["kraken"]["limit_buy"]["exchanges"][-1]["request"]
+    coinbase = RECORDED["coinbase"]["limit_buy"]["exchanges"][-1]["request"]
 
     assert binance["body"]["newClientOrderId"] == "0f" * 16
     assert kraken["body"]["cl_ord_id"] == "0f" * 16
+    assert coinbase["body"]["client_order_id"] == "0f" * 16
 
 
 @pytest.mark.parametrize("slug", ["binance", "kraken"])

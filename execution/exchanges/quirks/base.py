@@ -51,8 +51,8 @@ class Quirks:
     acknowledges_only: the answer to a placement holds an id but no outcome.
     serial: private calls of one key must arrive one after the other (nonces).
     signs_at_commit: a placement is signed with the committed instant as its time, which the exchange bounds.
-    signature_lives_s: how long after its instant a signature is honoured, if that is fixed: a placement is then signed as
-    if that long before `request.valid_until`, so that both end together (to the whole second above).
+    signature_lives_s: how long after its instant a signature is honoured, where that is fixed: a placement is then
+    signed as of so long before `request.valid_until` that both end together, rounded up to a whole second.
     signing_options: ccxt options that hold while a placement is signed.
     headers: unsigned headers of a placement.
     retry_after_s: the wait an answer's headers ask for, where they have no Retry-After.
