@@ -167,8 +167,9 @@ EXCHANGES: dict[str, ExchangeFacts] = {
             MarketFacts("ETH/USDT", "ETH-USDT", "0.01", "0.0000001", "0.0001", "0.1", 1.1, 25_000),
             MarketFacts("SOL/USDT", "SOL-USDT", "0.01", "0.0001", "0.01", "0.1", 1.8, 15_000),
         ),
-        client_ids=ClientIds.UNIQUE,
-        rejects_crossing_post_only=True,
+        # The docs only ask not to repeat a clientOid; users found it enforced among active orders alone (2023).
+        client_ids=ClientIds.UNIQUE_WHILE_OPEN,
+        rejects_crossing_post_only=False,
         shares_trade_ids=True,
     ),
     "coinbase": ExchangeFacts(

@@ -6,6 +6,7 @@ from execution.simulator.dialects.bybit import Bybit
 from execution.simulator.dialects.coinbase import Coinbase
 from execution.simulator.dialects.firi import Firi
 from execution.simulator.dialects.kraken import Kraken
+from execution.simulator.dialects.kucoin import Kucoin
 from execution.simulator.dialects.okx import Okx
 
 DIALECTS: dict[str, type[Dialect]] = {
@@ -13,6 +14,7 @@ DIALECTS: dict[str, type[Dialect]] = {
     "bybit": Bybit,
     "coinbase": Coinbase,
     "kraken": Kraken,
+    "kucoin": Kucoin,
     "okx": Okx,
     "firi": Firi,
 }

@@ -1,0 +1,95 @@
+"""KuCoin's account endpoints: balances, order lists, fills and fees. Lists are newest first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from execution.simulator.dialects.base import Call
+from execution.simulator.dialects.kucoin import errors
+from execution.simulator.dialects.kucoin.parameters import find_market, integer, page_size
+from execution.simulator.dialects.kucoin.shapes import fill_info, order_info, rate_text, success
+from execution.simulator.engine.exchange import Exchange
+from execution.simulator.engine.orders import Order, Trade
+from execution.simulator.http import Response
+from execution.simulator.numbers import format_trimmed
+
+_DEFAULT_PAGE, _LARGEST_PAGE = 20, 100
+_ACCOUNT_TYPE = "trade_hf"
+
+Item = TypeVar("Item", Order, Trade)
+
+
+def accounts(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/accounts, of one currency or all: spot money is in accounts of the type `trade_hf`."""
+    asked = call.request.query_params
+    rows = []
+    for number, (asset, balance) in enumerate(call.account.balances.items(), start=1):
+        decimals = exchange.facts.asset_decimals[asset]
+        if asked.get("currency", asset) == asset and asked.get("type", _ACCOUNT_TYPE) == _ACCOUNT_TYPE:
+            rows.append(
+                {
+                    "id": str(number),
+                    "currency": asset,
+                    "type": _ACCOUNT_TYPE,
+                    "balance": format_trimmed(balance.total, decimals),
+                    "available": format_trimmed(balance.available, decimals),
+                    "holds": format_trimmed(balance.held, decimals),
+                }
+            )
+    return success(rows)
+
+
+def active_orders(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/hf/orders/active of one symbol: all of them, in one list."""
+    market = find_market(exchange, call.request.query_params)
+    orders = reversed(call.account.open.values())
+    return success([order_info(order) for order in orders if order.market is market])
+
+
+def done_orders(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/hf/orders/done of one symbol."""
+    market, asked = find_market(exchange, call.request.query_params), call.request.query_params
+    orders = [order for order in call.account.orders if order.market is market and order.closed_at is not None]
+    page = _page(orders, asked, lambda order: order.placed_at)
+    return success({"lastId": page[-1].number if page else 0, "items": [order_info(order) for order in page]})
+
+
+def fills(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/hf/fills of one symbol, of one order if `orderId` is given."""
+    market, asked = find_market(exchange, call.request.query_params), call.request.query_params
+    order_id = asked.get("orderId")
+    trades = [
+        trade for trade in call.account.trades if trade.order.market is market and order_id in (None, trade.order.id)
+    ]
+    page = _page(trades, asked, lambda trade: trade.at)
+    return success({"items": [fill_info(trade) for trade in page], "lastId": page[-1].number if page else 0})
+
+
+def trade_fees(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/trade-fees of at most ten symbols."""
+    names = call.request.query_params.get("symbols", "").split(",")
+    if len(names) > 10:
+        raise errors.fail(errors.BAD_PARAMETER)
+    maker, taker = rate_text(exchange.facts.maker_ppm), rate_text(exchange.facts.taker_ppm)
+    return success(
+        [
+            {
+                "symbol": find_market(exchange, {"symbol": name}).spec.facts.wire_id,
+                "takerFeeRate": taker,
+                "makerFeeRate": maker,
+            }
+            for name in names
+        ]
+    )
+
+
+def _page(items: Sequence[Item], asked: Mapping[str, str], at: Callable[[Item], int]) -> list[Item]:
+    """Return one page, newest first: what is older than `lastId`, between `startAt` and `endAt` in milliseconds."""
+    last_id, start, end = integer(asked, "lastId"), integer(asked, "startAt"), integer(asked, "endAt")
+    matching = [
+        item
+        for item in items
+        if (last_id is None or item.number < last_id)
+        and (start is None or at(item) // 1000 >= start)
+        and (end is None or at(item) // 1000 <= end)
+    ]
+    return matching[::-1][: page_size(asked, _DEFAULT_PAGE, _LARGEST_PAGE)]
