@@ -94,7 +94,7 @@ class CcxtExchange:
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`. Always asks the exchange."""
         with asking(self._quirks.rules):
-            markets = await self._client.load_markets(True)
+            markets = await self._client.load_markets(True, dict(self._quirks.markets_params))
         return [market for raw in markets.values() if (market := ccxt_parse.market(raw)) is not None]
 
     async def balances(self) -> Mapping[str, Balance]:
@@ -195,7 +195,7 @@ class CcxtExchange:
                 share_markets(self._public._client, self._client)
                 return
             with asking(self._quirks.rules):
-                await self._client.load_markets()
+                await self._client.load_markets(False, dict(self._quirks.markets_params))
                 await self._client.load_time_difference()
 
     async def _report(self, order: RawOrder, request: OrderRequest) -> OrderReport:

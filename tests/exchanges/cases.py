@@ -84,8 +84,14 @@ _COINBASE = Case(
     {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(120), "USD",
     acknowledges_only=True, market_orders=False, repeats=True, wrong_secret=coinbase_keys.WRONG_SECRET,
 )  # fmt: skip
+_KUCOIN = Case(
+    "kucoin", "kucoin", "BTC/USDT",
+    {"api_key": "kucoin-key", "secret": "kucoin-secret", "passphrase": "kucoin-passphrase"},
+    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "USDT",
+    acknowledges_only=True, too_small="0.000001",
+)  # fmt: skip
 PAPER = replace(_BINANCE, name="paper", paper=True, pays_in="USDT")
-LIVE = (_BINANCE, _BYBIT, _COINBASE, _KRAKEN, _OKX, _FIRI)
+LIVE = (_BINANCE, _BYBIT, _COINBASE, _KRAKEN, _KUCOIN, _OKX, _FIRI)
 CASES = (*LIVE, PAPER)
 
 

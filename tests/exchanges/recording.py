@@ -28,6 +28,7 @@ from tests.exchanges.cases import LIVE, Case
 
 FOLDER = Path(__file__).resolve().parent.parent / "recordings"
 HEADERS = (
+    "KC-API-KEY", "KC-API-KEY-VERSION", "KC-API-PASSPHRASE",
     "X-BAPI-API-KEY", "X-BAPI-RECV-WINDOW",
     "X-MBX-APIKEY", "API-Key", "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "expTime", "firi-user-clientid", "Content-Type",
     "CB-VERSION",

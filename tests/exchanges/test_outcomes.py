@@ -9,7 +9,7 @@ import pytest
 
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing, refused
-from execution.exchanges.quirks import BINANCE, BYBIT, COINBASE, KRAKEN, OKX, QUIRKS
+from execution.exchanges.quirks import BINANCE, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX, QUIRKS
 from policies.domain.reasons import ReasonCode
 
 CLASSES = [cls for _, cls in inspect.getmembers(ccxt, inspect.isclass) if issubclass(cls, ccxt.BaseError)]
@@ -83,6 +83,22 @@ def test_anything_that_is_not_ccxts_is_unknown(error):
         (KRAKEN.rules, 'kraken {"error":["EService:Market in post_only mode"]}', OrderRejected, "EXCHANGE_MAINTENANCE"),
         (KRAKEN.rules, 'kraken {"error":["EOrder:Orders limit exceeded"]}', NotSent, "RATE_LIMITED"),
         (KRAKEN.rules, 'kraken {"error":["EService:Timeout"]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (KUCOIN.rules, 'kucoin {"code":"102411","msg":"clientOid duplicate"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (
+            KUCOIN.rules,
+            'kucoin {"code":"400100","msg":"validation.createOrder.clientOidDuplicated"}',
+            AlreadyPlaced,
+            "OUTCOME_UNKNOWN",
+        ),
+        (KUCOIN.rules, 'kucoin {"code":"126033","msg":"Duplicate order"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (KUCOIN.rules, 'kucoin {"code":"408000","msg":"Network timeout"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
+        (KUCOIN.rules, 'kucoin {"code":"200001","msg":"suspended"}', OrderRejected, "EXCHANGE_MAINTENANCE"),
+        (KUCOIN.rules, 'kucoin {"code":"900001","msg":"symbol not exists"}', OrderRejected, "PAIR_NOT_LISTED"),
+        (KUCOIN.rules, '{"code":"400100","msg":"account.available.amount"}', OrderRejected, "INSUFFICIENT_FUNDS"),
+        (KUCOIN.rules, 'kucoin {"code":"600100","msg":"Funds below the minimum"}', OrderRejected, "EXCHANGE_REJECTED"),
+        (KUCOIN.rules, 'kucoin {"code":"400008","msg":"V1 & V2 API keys"}', OrderRejected, "AUTHENTICATION_FAILED"),
+        (KUCOIN.rules, 'kucoin {"code":"400301","msg":"local laws"}', OrderRejected, "EXCHANGE_REJECTED"),
+        (KUCOIN.rules, 'kucoin {"code":"500000","msg":"Internal Server Error"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
         (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51016"}]}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
         (OKX.rules, 'okx {"code":"1","data":[{"sCode":"50071"}]}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
         (OKX.rules, 'okx {"code":"1","data":[{"sCode":"51149"}]}', OutcomeUnknown, "OUTCOME_UNKNOWN"),

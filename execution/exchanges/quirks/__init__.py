@@ -10,8 +10,9 @@ from execution.exchanges.quirks.binance import BINANCE
 from execution.exchanges.quirks.bybit import BYBIT
 from execution.exchanges.quirks.coinbase import COINBASE
 from execution.exchanges.quirks.kraken import KRAKEN
+from execution.exchanges.quirks.kucoin import KUCOIN
 from execution.exchanges.quirks.okx import OKX
 
-QUIRKS: Mapping[str, Quirks] = {quirks.slug: quirks for quirks in (BINANCE, BYBIT, COINBASE, KRAKEN, OKX)}
+QUIRKS: Mapping[str, Quirks] = {quirks.slug: quirks for quirks in (BINANCE, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX)}
 
-__all__ = ["BINANCE", "BYBIT", "COINBASE", "KRAKEN", "OKX", "QUIRKS", "Quirks"]
+__all__ = ["BINANCE", "BYBIT", "COINBASE", "KRAKEN", "KUCOIN", "OKX", "QUIRKS", "Quirks"]

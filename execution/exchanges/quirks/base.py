@@ -45,6 +45,7 @@ class Quirks:
     order_params: further params of a placement.
     client_id_param: the ccxt parameter that carries our id.
     fetches_currencies: whether ccxt may ask for the currencies before it loads markets.
+    markets_params: what ccxt is told when it loads markets.
     find_by_client_id: all orders, open or closed, that the exchange has under our id.
     find_by_exchange_id: the same under the exchange's id.
     fetch_trades: the executions of an order as ccxt trades.
@@ -71,6 +72,7 @@ class Quirks:
     order_params: Callable[[OrderRequest], Params] = _no_params
     client_id_param: str = "clientOrderId"
     fetches_currencies: bool = True
+    markets_params: Mapping[str, Any] = field(default_factory=dict)
     sandbox: bool = False
     acknowledges_only: bool = False
     serial: bool = False
