@@ -35,6 +35,12 @@ def refresh_markets() -> None:
     housekeeping.refresh_markets(process.executor(), current_policy())
 
 
+@shared_task(name="execution.tasks.check_credentials")
+def check_credentials() -> None:
+    """Ask the exchanges about new keys, and about all keys once a day."""
+    housekeeping.check_credentials(process.executor())
+
+
 @shared_task(name="execution.tasks.prune")
 def prune() -> None:
     """Delete health samples that nobody will look at again."""

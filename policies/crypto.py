@@ -71,6 +71,24 @@ def decrypt(stored: bytes, binding: Binding) -> dict[str, str]:
     return dict(json.loads(plaintext))
 
 
+def rewrap(stored: bytes, binding: Binding) -> bytes:
+    """The same secrets with their data key wrapped by the newest key-encryption key. Raises Unreadable."""
+    return encrypt(decrypt(stored, binding), binding)
+
+
+def key_id_of(stored: bytes) -> str:
+    """Which key-encryption key a stored secret needs; empty when it is damaged."""
+    try:
+        return str(json.loads(stored)["kek"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def newest_key_id() -> str:
+    """The key-encryption key that new secrets are wrapped by."""
+    return next(iter(_key_ring()))
+
+
 def new_key() -> str:
     """A fresh key-encryption key, base64."""
     return base64.b64encode(AESGCM.generate_key(256)).decode()

@@ -20,6 +20,7 @@ from policies.domain.permissions import parse_pair_pattern
 from policies.domain.policy import Mode, Scope, TradingStatus
 from policies.models import ApiToken, Exchange, ExchangeCredential, TradingState
 from policies.models.api_token import TokenScope
+from policies.models.choices import KeyCheckChoices
 from policies.models.exchange import SANDBOX_EXCHANGES
 
 logger = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ def set_trading_state(
         scope=scope, target=target
     )
     state.status, state.reason, state.changed_by, state.since = status, reason, by, timezone.now()
-    _save_with_history(state, reason, by)
+    save_with_history(state, reason, by)
     logger.warning("trading_state_changed", scope=scope, target=target, status=status, reason=reason, by=str(by))
     return state
 
@@ -119,7 +120,8 @@ def store_credential(
     row.version = row.version + 1 if replaced else 1
     row.replaced_at = timezone.now() if replaced else None
     row.frozen, row.frozen_reason = False, ""
-    _save_with_history(row, reason or ("Keys replaced" if replaced else "Keys added"), by)
+    row.checked_at, row.check_result, row.check_detail = None, KeyCheckChoices.UNCHECKED, ""
+    save_with_history(row, reason or ("Keys replaced" if replaced else "Keys added"), by)
     logger.info("credential_stored", user=str(user), exchange=exchange, mode=mode, fingerprint=row.fingerprint)
     return row
 
@@ -139,7 +141,7 @@ def set_frozen(credential: ExchangeCredential, *, frozen: bool, reason: str, by:
     """Stop (or allow again) the use of stored keys, within a second."""
     row = ExchangeCredential.objects.select_for_update().get(pk=credential.pk)
     row.frozen, row.frozen_reason = frozen, check_reason(reason) if frozen else ""
-    _save_with_history(row, check_reason(reason), by)
+    save_with_history(row, check_reason(reason), by)
     logger.warning("credential_frozen" if frozen else "credential_released", credential=str(row), reason=reason)
     return row
 
@@ -166,7 +168,7 @@ def create_token(
         expires_at=expires_at,
     )
     token.full_clean()
-    _save_with_history(token, "Created", by)
+    save_with_history(token, "Created", by)
     return token, plaintext
 
 
@@ -176,7 +178,7 @@ def revoke_token(token: ApiToken, *, reason: str, by: User | None) -> None:
     row = ApiToken.objects.select_for_update().get(pk=token.pk)
     if row.revoked_at is None:
         row.revoked_at = timezone.now()
-        _save_with_history(row, check_reason(reason), by)
+        save_with_history(row, check_reason(reason), by)
 
 
 def token_digest(plaintext: str) -> str:
@@ -200,7 +202,8 @@ def check_networks(networks: Sequence[str]) -> list[str]:
         raise ValidationError({"allowed_ips": [f"{e}. Write 203.0.113.7 or 203.0.113.0/24."]}) from e
 
 
-def _save_with_history(row: object, reason: str, by: User | None) -> None:
+def save_with_history(row: object, reason: str, by: User | None) -> None:
+    """Save a row; its history says why and by whom (None: the system)."""
     row._change_reason = reason  # type: ignore[attr-defined]
     row._history_user = by  # type: ignore[attr-defined]
     row.save()  # type: ignore[attr-defined]

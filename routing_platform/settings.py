@@ -118,6 +118,11 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE = {
     "poll-health": {"task": "execution.tasks.poll_health", "schedule": 2.0, "options": {"expires": 10}},
     "refresh-markets": {"task": "execution.tasks.refresh_markets", "schedule": 5.0, "options": {"expires": 10}},
+    "check-credentials": {
+        "task": "execution.tasks.check_credentials",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "prune": {"task": "execution.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / ".local" / "celerybeat-schedule")

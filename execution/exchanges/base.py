@@ -75,6 +75,15 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What a set of keys may do. None: the exchange does not tell."""
+
+    trade: bool | None = None
+    withdraw: bool | None = None
+    ip_restricted: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """The answer of a health check. latency_ms: request to answer."""
 
@@ -114,6 +123,9 @@ class Exchange(Protocol):
 
     async def balances(self) -> Mapping[str, Balance]:
         """The account's money by asset. Raises ExchangeError."""
+
+    async def key_permissions(self) -> KeyPermissions:
+        """A harmless private call: whether the keys are accepted, and what they may do. Raises ExchangeError."""
 
     async def ping(self) -> Ping:
         """A harmless public call. Raises ExchangeError."""

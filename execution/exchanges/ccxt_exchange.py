@@ -10,7 +10,7 @@ from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping
+from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping
 from execution.exchanges.ccxt_client import nonces_from, share_markets, signing
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.metering import Meter, Unmetered
@@ -102,6 +102,12 @@ class CcxtExchange:
         await self._ready()
         with asking(self._quirks.rules):
             return ccxt_parse.balances(await self._private(self._client.fetch_balance))
+
+    async def key_permissions(self) -> KeyPermissions:
+        """See `Exchange.key_permissions`."""
+        await self._ready()
+        with asking(self._quirks.rules):
+            return await self._private(self._quirks.key_permissions, self._client)
 
     async def ping(self) -> Ping:
         """See `Exchange.ping`. The exchange's clock is taken over on the way."""

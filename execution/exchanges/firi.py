@@ -20,7 +20,7 @@ import orjson
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, Side
-from execution.exchanges.base import Balance, OrderReport, OrderRequest, Ping, Trade
+from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, Trade
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.firi_auth import FiriAuth
 from execution.exchanges.metering import Meter, Unmetered
@@ -133,6 +133,11 @@ class FiriExchange:
         """See `Exchange.balances`."""
         rows = await self._ask("GET", "/v2/balances")
         return {row["currency"]: Balance(Decimal(row["available"]), Decimal(row["balance"])) for row in rows}
+
+    async def key_permissions(self) -> KeyPermissions:
+        """See `Exchange.key_permissions`. Firi accepts keys or not, and tells no more."""
+        await self.balances()
+        return KeyPermissions()
 
     async def ping(self) -> Ping:
         """See `Exchange.ping`. Firi's clock (whole seconds) is taken over when it is clearly off."""

@@ -59,7 +59,8 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             Limit(
                 "weight", Per.IP, 6000, 60,
                 {"time": 1, "system/status": 1, "exchangeInfo": 20, "depth": 5, "POST order": 1, "DELETE order": 1,
-                 "GET order": 4, "openOrders": 6, "myTrades": 20, "account": 20},
+                 "GET order": 4, "openOrders": 6, "myTrades": 20, "account": 20,
+                 "account/apiRestrictions": 1},
                 other=20, told_in="x-mbx-used-weight-1m",
             ),
             Limit("orders", Per.KEY, 100, 10, {"POST order": 1}),

@@ -12,7 +12,7 @@ from typing import Any
 from execution.domain.book import Level, OrderBook, take
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
-from execution.exchanges.base import Balance, Exchange, OrderReport, OrderRequest, Ping, Trade
+from execution.exchanges.base import Balance, Exchange, KeyPermissions, OrderReport, OrderRequest, Ping, Trade
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected
 from policies.domain.numbers import plain, rounded
 from policies.domain.reasons import ReasonCode
@@ -73,6 +73,10 @@ class PaperExchange:
     async def balances(self) -> Mapping[str, Balance]:
         """Paper money is not counted."""
         return {}
+
+    async def key_permissions(self) -> KeyPermissions:
+        """Paper needs no keys."""
+        return KeyPermissions()
 
     async def ping(self) -> Ping:
         """The live exchange's."""

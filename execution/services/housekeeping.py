@@ -42,6 +42,15 @@ def poll_health(executor: Executor, policy: Policy) -> list[str]:
     return slugs
 
 
+CREDENTIALS_TIMEOUT_S = 60.0
+
+
+def check_credentials(executor: Executor) -> int:
+    """Ask the exchanges about keys that are due, one process at a time; how many there were."""
+    with only_one("check_credentials") as mine:
+        return executor.submit(executor.check_due_keys()).result(timeout=CREDENTIALS_TIMEOUT_S) if mine else 0
+
+
 _refreshing = threading.Lock()
 
 

@@ -36,10 +36,16 @@ class SimulatorControl:
         balances: dict[str, str],
         client_id: str = "",
         passphrase: str = "",
+        **permissions: bool,
     ) -> dict[str, Any]:
-        """Create an account, or set the given balances of an existing one. `client_id` is Firi's user id."""
+        """Create an account, or set the given balances of an existing one. `client_id` is Firi's user id.
+
+        permissions: may_withdraw, ip_restricted.
+        """
         fields = {"exchange": exchange, "api_key": api_key, "secret": secret, "balances": balances}
-        return self._call("POST", "/control/accounts", {**fields, "client_id": client_id, "passphrase": passphrase})
+        return self._call(
+            "POST", "/control/accounts", {**fields, "client_id": client_id, "passphrase": passphrase, **permissions}
+        )
 
     def accounts(self, exchange: str | None = None) -> list[dict[str, Any]]:
         """Return accounts with `balances` {asset: {total, held, available}}."""

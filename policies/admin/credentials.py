@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,13 +17,20 @@ from unfold.decorators import display
 from policies.admin.base import PolicyAdmin
 from policies.admin.changed import ChangedColumn
 from policies.admin.dialogs import reason_action
+from policies.display.formats import age_since
 from policies.display.words import Tone, mode_label, word
 from policies.domain.credentials import FIELD_NAMES
 from policies.domain.policy import Mode
 from policies.forms.credentials import CredentialForm
 from policies.models import ExchangeCredential
+from policies.models.choices import KeyCheckChoices
 from policies.services import set_frozen, store_credential
 
+_CHECK_TONES = {
+    KeyCheckChoices.ACCEPTED: Tone.OK,
+    KeyCheckChoices.REFUSED: Tone.ACT,
+    KeyCheckChoices.DANGEROUS: Tone.ACT,
+}
 KEYS = ("Keys", {"fields": ("stored", *FIELD_NAMES)})
 
 
@@ -30,11 +38,12 @@ KEYS = ("Keys", {"fields": ("stored", *FIELD_NAMES)})
 class ExchangeCredentialAdmin(ChangedColumn, PolicyAdmin):
     form = CredentialForm
     empty_text = "No keys stored. Paper orders need none."
-    list_display = ("user", "exchange", "in_mode", "key", "state", "label", "changed")
+    list_display = ("user", "exchange", "in_mode", "key", "state", "checked", "label", "changed")
     list_filter = (
         ("exchange", RelatedDropdownFilter),
         ("mode", ChoicesDropdownFilter),
         ("frozen", BooleanRadioFilter),
+        ("check_result", ChoicesDropdownFilter),
     )
     list_select_related = ("user", "exchange")
     search_fields = ("user__username", "label", "last_four")
@@ -139,6 +148,16 @@ class ExchangeCredentialAdmin(ChangedColumn, PolicyAdmin):
     def state(self, row: ExchangeCredential) -> SafeString:
         return word("FROZEN", Tone.ACT, row.frozen_reason) if row.frozen else word("IN USE", Tone.OK)
 
+    @display(description="Asked the exchange", ordering="checked_at")  # type: ignore[untyped-decorator]
+    def checked(self, row: ExchangeCredential) -> SafeString:
+        """What the exchange said of the keys, and when."""
+        if row.checked_at is None:
+            return SafeString('<span class="quiet">not checked yet</span>')
+        tone = _CHECK_TONES.get(KeyCheckChoices(row.check_result), Tone.WATCH)
+        said = word(row.get_check_result_display().upper(), tone, row.check_detail)
+        anywhere = ", from any address" if row.ip_restricted is False else ""
+        return format_html("{} {} ago{}", said, age_since(row.checked_at, timezone.now()), anywhere)
+
     @display(description="Stored")  # type: ignore[untyped-decorator]
     def stored(self, row: ExchangeCredential) -> SafeString:
         """What can be said about keys without showing them."""
@@ -146,10 +165,11 @@ class ExchangeCredentialAdmin(ChangedColumn, PolicyAdmin):
             return SafeString("–")
         frozen = format_html(" · {} {}", self.state(row), row.frozen_reason) if row.frozen else ""
         return format_html(
-            '<span class="id">••••{}</span> · fingerprint <span class="id">{}</span> · version {}{}',
+            '<span class="id">••••{}</span> · fingerprint <span class="id">{}</span> · version {} · {}{}',
             row.last_four,
             row.fingerprint,
             row.version,
+            self.checked(row),
             frozen,
         )
 

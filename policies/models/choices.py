@@ -49,3 +49,13 @@ class ExecutionMethodChoices(models.TextChoices):
     AUTOMATIC = "", "By signal type: market for exits and stops, else a limit at a protective price"
     LIMIT = "limit", "Limit at a protective price"
     MARKET = "market", "Market"
+
+
+class KeyCheckChoices(models.TextChoices):
+    """What the exchange said of a set of keys when it was last asked."""
+
+    UNCHECKED = "unchecked", "not checked yet"
+    ACCEPTED = "accepted", "accepted"
+    REFUSED = "refused", "refused"
+    DANGEROUS = "dangerous", "may withdraw"
+    UNANSWERED = "unanswered", "no answer"

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from policies.models.choices import ModeChoices
+from policies.models.choices import KeyCheckChoices, ModeChoices
 from policies.models.exchange import Exchange
 
 
@@ -27,6 +27,14 @@ class ExchangeCredential(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
     frozen = models.BooleanField(default=False, help_text="Frozen keys are never used. Freezing works within a second.")
     frozen_reason = models.CharField(max_length=300, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    check_result = models.CharField(
+        max_length=10, choices=KeyCheckChoices.choices, default=KeyCheckChoices.UNCHECKED, editable=False
+    )
+    check_detail = models.CharField(max_length=300, blank=True, editable=False)
+    ip_restricted = models.BooleanField(
+        null=True, editable=False, help_text="Whether the exchange takes them from listed addresses only."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     replaced_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -22,7 +22,8 @@ class Case:
 
     pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution. repeats: a used client order
     id gets the existing order instead of an error. bounds_lateness: it refuses an order that arrives too late.
-    too_small: an amount below its minimum. wrong_secret: has the right form and is not the account's.
+    tells_permissions: whether it tells what its keys may do.
+    too_small: an amount below the minimum. wrong_secret: has the right form and is not the account's.
     """
 
     name: str
@@ -41,13 +42,15 @@ class Case:
     paper: bool = False
     repeats: bool = False
     bounds_lateness: bool = True
+    tells_permissions: bool = False
     too_small: str = "0.00001"
     wrong_secret: str = "d3JvbmctcGxhbnRlZC1zZWNyZXQ="
 
-    def open_account(self, control: SimulatorControl) -> None:
+    def open_account(self, control: SimulatorControl, **permissions: bool) -> None:
         """Fund it at the simulator, with an exact book."""
         names = {name: self.secrets[name] for name in ("client_id", "passphrase") if name in self.secrets}
-        control.upsert_account(self.slug, self.secrets["api_key"], self.secrets["secret"], self.balances, **names)
+        key, secret = self.secrets["api_key"], self.secrets["secret"]
+        control.upsert_account(self.slug, key, secret, self.balances, **names, **permissions)
         control.set_book(self.slug, self.symbol, bids=list(self.bids), asks=list(self.asks))
 
     @property
@@ -59,11 +62,12 @@ _BIDS: Levels = (("49990", "1"), ("49980", "2"))
 _ASKS: Levels = (("50010", "1"), ("50020", "2"))
 _BINANCE = Case(
     "binance", "binance", "BTC/USDT", {"api_key": "binance-key", "secret": "binance-secret"},
-    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC",
+    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC", tells_permissions=True,
 )  # fmt: skip
 _KRAKEN = Case(
     "kraken", "kraken", "BTC/USD", {"api_key": "kraken-key", "secret": "a3Jha2VuLXNlY3JldA=="},
-    {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(40), "USD", acknowledges_only=True,
+    {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(40), "USD",
+    acknowledges_only=True, tells_permissions=True,
 )  # fmt: skip
 _OKX = Case(
     "okx", "okx", "BTC/USDT", {"api_key": "okx-key", "secret": "okx-secret", "passphrase": "okx-phrase"},

@@ -28,12 +28,12 @@ from tests.exchanges.cases import LIVE, Case
 
 FOLDER = Path(__file__).resolve().parent.parent / "recordings"
 HEADERS = (
-    "KC-API-KEY", "KC-API-KEY-VERSION", "KC-API-PASSPHRASE",
-    "X-BAPI-API-KEY", "X-BAPI-RECV-WINDOW",
-    "X-MBX-APIKEY", "API-Key", "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "expTime", "firi-user-clientid", "Content-Type",
+    "X-MBX-APIKEY", "X-BAPI-API-KEY", "X-BAPI-RECV-WINDOW", "API-Key", "firi-user-clientid", "Content-Type",
     "CB-VERSION",
+    "KC-API-KEY", "KC-API-KEY-VERSION", "KC-API-PASSPHRASE",
+    "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "expTime",
 )  # fmt: skip
-VOLATILE = ("timestamp", "signature", "nonce", "deadline", "expTime", "start_date", "end_date")
+VOLATILE = ("timestamp", "signature", "nonce", "deadline", "start_date", "end_date", "expTime")
 CLIENT_ORDER_ID = "0f" * 16
 
 Call = Callable[[Exchange, OrderRequest], Awaitable[Any]]

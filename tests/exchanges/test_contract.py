@@ -304,6 +304,31 @@ def test_the_same_id_again_gets_the_same_order(connected):
 
 
 @live_only
+def test_keys_that_are_accepted_say_what_they_may_do_where_the_exchange_tells(connected):
+    harmless = connected.run(connected.adapter.key_permissions())
+    connected.case.open_account(connected.simulator.control, may_withdraw=True, ip_restricted=False)
+    dangerous = connected.run(connected.adapter.key_permissions())
+
+    told = connected.case.tells_permissions
+    assert (harmless.withdraw, dangerous.withdraw) == ((False, True) if told else (None, None))
+    assert harmless.trade in {True, None}
+    assert dangerous.ip_restricted in {False, None}
+
+
+@live_only
+def test_keys_that_are_not_accepted_say_so(connected, pool, run):
+    async def open_adapter():
+        return pool.private(connected.case.slug, {**connected.case.secrets, "secret": connected.case.wrong_secret})
+
+    impostor = run(open_adapter())
+
+    with pytest.raises(ExchangeError) as caught:
+        run(impostor.key_permissions())
+
+    assert caught.value.code == ReasonCode.AUTHENTICATION_FAILED
+
+
+@live_only
 def test_balances_are_exact(connected):
     connected.settled(connected.request("0.5", "49000"))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.domain.orders import TimeInForce
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.outcomes import Rule
 
 Params = dict[str, Any]
@@ -23,6 +23,11 @@ def _no_options(_: OrderRequest) -> Mapping[str, Any]:
 
 def _not_told(_: Mapping[str, str]) -> float | None:
     return None
+
+
+async def _balance_only(client: Any) -> KeyPermissions:
+    await client.fetch_balance()
+    return KeyPermissions()
 
 
 async def _fetch_order(client: Any, request: OrderRequest) -> Sequence[RawOrder]:
@@ -46,6 +51,7 @@ class Quirks:
     client_id_param: the ccxt parameter that carries our id.
     fetches_currencies: whether ccxt may ask for the currencies before it loads markets.
     markets_params: what ccxt is told when it loads markets.
+    key_permissions: what the keys may do; without an endpoint for it, only whether they are accepted.
     find_by_client_id: all orders, open or closed, that the exchange has under our id.
     find_by_exchange_id: the same under the exchange's id.
     fetch_trades: the executions of an order as ccxt trades.
@@ -69,6 +75,7 @@ class Quirks:
     fetch_trades: Callable[[Any, RawOrder], Awaitable[Sequence[RawOrder]]]
     credentials: Mapping[str, str] = field(default_factory=lambda: {"api_key": "apiKey", "secret": "secret"})
     find_by_exchange_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]] = _fetch_order
+    key_permissions: Callable[[Any], Awaitable[KeyPermissions]] = _balance_only
     order_params: Callable[[OrderRequest], Params] = _no_params
     client_id_param: str = "clientOrderId"
     fetches_currencies: bool = True

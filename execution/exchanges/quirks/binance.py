@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
@@ -28,9 +28,31 @@ async def _binance_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
     return trades
 
 
+async def _key_permissions(client: Any) -> KeyPermissions:
+    """Binance wallet docs, "Get API Key Permission"."""
+    told = await client.sapi_get_account_apirestrictions()
+    return KeyPermissions(
+        trade=bool(told["enableSpotAndMarginTrading"]),
+        withdraw=bool(told["enableWithdrawals"]),
+        ip_restricted=bool(told["ipRestrict"]),
+    )
+
+
 BINANCE = Quirks(
     slug="binance",
-    paths=frozenset({"time", "system/status", "exchangeInfo", "depth", "order", "openOrders", "myTrades", "account"}),
+    paths=frozenset(
+        {
+            "time",
+            "system/status",
+            "exchangeInfo",
+            "depth",
+            "order",
+            "openOrders",
+            "myTrades",
+            "account",
+            "account/apiRestrictions",
+        }
+    ),
     options={
         "defaultType": "spot",
         "fetchMarkets": {"types": ["spot"]},
@@ -41,6 +63,7 @@ BINANCE = Quirks(
     validity=_binance_validity,
     find_by_client_id=_binance_find,
     fetch_trades=_binance_trades,
+    key_permissions=_key_permissions,
     sandbox=True,
     rules=(
         rule(r"Duplicate order sent", Verdict.ALREADY_PLACED, R.OUTCOME_UNKNOWN),

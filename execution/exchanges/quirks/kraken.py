@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
@@ -32,6 +32,17 @@ async def _kraken_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
     return trades
 
 
+async def _key_permissions(client: Any) -> KeyPermissions:
+    """Kraken REST docs, "Get API Key Info"."""
+    told = (await client.private_post_getapikeyinfo())["result"]
+    permissions = set(told["permissions"])
+    return KeyPermissions(
+        trade="modify-trades" in permissions or "add-orders" in permissions,
+        withdraw="withdraw-funds" in permissions,
+        ip_restricted=bool(told.get("ip_allowlist")),
+    )
+
+
 KRAKEN = Quirks(
     slug="kraken",
     paths=frozenset(
@@ -48,12 +59,14 @@ KRAKEN = Quirks(
             "ClosedOrders",
             "QueryTrades",
             "BalanceEx",
+            "GetApiKeyInfo",
         }
     ),  # fmt: skip
     options={"fetchMarkets": {"types": ["spot"]}},
     validity=_kraken_validity,
     find_by_client_id=_kraken_find,
     fetch_trades=_kraken_trades,
+    key_permissions=_key_permissions,
     acknowledges_only=True,
     serial=True,
     rules=(

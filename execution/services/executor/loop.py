@@ -22,7 +22,7 @@ from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
 from execution.domain.router import Facts
 from execution.exchanges.registry import AdapterPool
 from execution.selectors import facts as facts_selector
-from execution.services import claims, health
+from execution.services import claims, credential_checks, health
 from execution.services.budgets import Banned, Budgets
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
@@ -36,7 +36,8 @@ from execution.services.heartbeat import beat
 from execution.services.ledger import Move
 from execution.services.market_data import BookCache
 from policies import snapshot
-from policies.domain.policy import Policy
+from policies.domain.policy import CredentialRef, Mode, Policy
+from policies.domain.reasons import ReasonCode
 
 logger = structlog.get_logger(__name__)
 
@@ -245,6 +246,8 @@ class Executor:
     def _recorded(self, moves: Sequence[Move]) -> None:
         for move in moves:
             _count(move)
+            if move.code == ReasonCode.AUTHENTICATION_FAILED:
+                self._keys_refused(move.order)
             if move.status in NEVER_PLACED:
                 self._wakeup.set()  # the signal may be pending again, for the next exchange
             if move.order.exclusive and move.status not in IN_DOUBT:
@@ -283,6 +286,24 @@ class Executor:
         await health.check_and_store(
             slugs, self.connections, self._database.run, self._policy(), timeout_s=health.PING_TIMEOUT_S
         )
+
+    async def check_due_keys(self) -> int:
+        """Ask the exchanges about the keys that are due; how many were."""
+        due = await self._database.run(credential_checks.due)
+        await self._refresh_policy()
+        policy = self._policy()
+        found = [policy.credentials.get((user_id, slug, Mode(mode))) for user_id, slug, mode in due]
+        await asyncio.gather(*(self._check_keys(keys) for keys in found if keys is not None and not keys.frozen))
+        return len(due)
+
+    async def _check_keys(self, keys: CredentialRef) -> None:
+        await credential_checks.check(self.connections, self._database.run, self._policy(), keys)
+
+    def _keys_refused(self, order: WorkingOrder) -> None:
+        """An order was refused for its keys: if they are refused once more they are frozen."""
+        keys = self._policy().credentials.get((order.user_id, order.exchange, order.mode))
+        if keys is not None and not keys.frozen:
+            self._spawn(self._check_keys(keys))
 
     async def markets(self, slug: str) -> Sequence[Market]:
         """The pairs an exchange lists now. Raises ExchangeError."""

@@ -18,7 +18,7 @@ def read(simulator: Simulator, request: Request) -> Response:
 
 def upsert(simulator: Simulator, body: Body) -> Response:
     """POST /control/accounts: create or change an account. A balance given is set, one not given is kept."""
-    body.allow("exchange", "api_key", "secret", "client_id", "passphrase", "balances")
+    body.allow("exchange", "api_key", "secret", "client_id", "passphrase", "may_withdraw", "ip_restricted", "balances")
     exchange = find_exchange(simulator, body.text("exchange"))
     simulator.advance(exchange, simulator.clock())
     balances = _read_balances(exchange, body)
@@ -26,6 +26,8 @@ def upsert(simulator: Simulator, body: Body) -> Response:
     account = engine.upsert_account(
         body.text("api_key"), body.text("secret"), body.text("client_id", ""), body.text("passphrase", "")
     )
+    account.may_withdraw = body.flag("may_withdraw", account.may_withdraw)
+    account.ip_restricted = body.flag("ip_restricted", account.ip_restricted)
     for asset, total in balances.items():
         try:
             engine.settlement.set_balance(account, asset, total)

@@ -41,6 +41,13 @@ class Body:
             raise ControlError(400, "INVALID_FIELD", f"{name} must be a string")
         return value
 
+    def flag(self, name: str, default: bool) -> bool:
+        """True or false."""
+        value = self.fields.get(name, default)
+        if not isinstance(value, bool):
+            raise ControlError(400, "INVALID_FIELD", f"{name} must be true or false")
+        return value
+
     def count(self, name: str, default: int | None = None) -> int:
         """A whole number >= 0."""
         value = self.fields.get(name, default)

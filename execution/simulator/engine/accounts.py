@@ -28,6 +28,9 @@ class Account:
         """Firi's user id for signed requests; other exchanges leave it empty."""
         self.passphrase = ""
         """What OKX and KuCoin want besides key and secret."""
+        self.may_withdraw = False
+        """Whether the key may also take money out: a good trading key may not."""
+        self.ip_restricted = True
         self.last_nonce = 0
         self.balances: dict[str, Balance] = {}
         self.orders: list[Order] = []

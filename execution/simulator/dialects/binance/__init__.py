@@ -32,6 +32,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool, int]] = {
     ("DELETE", "/api/v3/openOrders"): ("cancel_all_orders", orders.cancel_open_orders, True, 1),
     ("GET", "/api/v3/allOrders"): ("fetch_orders", account.all_orders, True, 20),
     ("GET", "/api/v3/myTrades"): ("fetch_my_trades", account.my_trades, True, 20),
+    ("GET", "/sapi/v1/account/apiRestrictions"): ("fetch_permissions", account.api_restrictions, True, 1),
     ("GET", "/sapi/v1/asset/tradeFee"): ("fetch_trading_fee", account.trade_fee, True, 1),
 }
 

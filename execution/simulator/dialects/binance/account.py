@@ -100,3 +100,23 @@ def trade_fee(exchange: Exchange, call: Call) -> Response:
             for market in markets
         ]
     )
+
+
+def api_restrictions(exchange: Exchange, call: Call) -> Response:
+    """GET /sapi/v1/account/apiRestrictions: what the key may do."""
+    account = call.account
+    return json_response(
+        {
+            "ipRestrict": account.ip_restricted,
+            "createTime": 1_700_000_000_000,
+            "enableReading": True,
+            "enableSpotAndMarginTrading": True,
+            "enableWithdrawals": account.may_withdraw,
+            "enableInternalTransfer": False,
+            "enableMargin": False,
+            "enableFutures": False,
+            "permitsUniversalTransfer": False,
+            "enableVanillaOptions": False,
+            "enablePortfolioMarginTrading": False,
+        }
+    )

@@ -23,6 +23,7 @@ _PUBLIC: dict[str, tuple[str, Handler]] = {
 _PRIVATE: dict[str, tuple[str, Handler]] = {
     "Balance": ("fetch_balance", account.balance),
     "BalanceEx": ("fetch_balance", account.balance_ex),
+    "GetApiKeyInfo": ("fetch_permissions", account.api_key_info),
     "TradeVolume": ("fetch_trading_fee", account.trade_volume),
     "AddOrder": ("create_order", orders.add_order),
     "CancelOrder": ("cancel_order", orders.cancel_order),

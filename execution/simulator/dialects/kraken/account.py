@@ -45,6 +45,25 @@ def trade_volume(exchange: Exchange, call: Call) -> Response:
     )
 
 
+def api_key_info(exchange: Exchange, call: Call) -> Response:
+    """GetApiKeyInfo: what the key may do."""
+    account = call.account
+    permissions = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades"]
+    return result(
+        {
+            "api_key_name": "trading",
+            "api_key": account.api_key,
+            "nonce": str(account.last_nonce),
+            "nonce_window": 0,
+            "permissions": permissions + (["withdraw-funds"] if account.may_withdraw else []),
+            "iban": "",
+            "valid_until": "0",
+            "created_time": "1700000000",
+            "ip_allowlist": ["203.0.113.7"] if account.ip_restricted else [],
+        }
+    )
+
+
 def _fee_tier(ppm: int) -> dict[str, object]:
     percent = f"{ppm / 10_000:.4f}"
     return {
