@@ -13,7 +13,7 @@ from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
 from execution.simulator.engine.orders import Order, OrderRequest, Refused, Status, TimeInForce
 from execution.simulator.engine.prices import Universe
-from execution.simulator.facts import EXCHANGES
+from execution.simulator.facts import EXCHANGES, ClientIds
 
 NOW = 1_700_000_000_000_000
 SIDES = st.sampled_from(["buy", "sell"])
@@ -49,7 +49,12 @@ class ExchangeMachine(RuleBasedStateMachine):
             assert len(self.exchange.orders) == placed
             assert [(maker, maker.remaining) for maker in priority(market, side)] == queue
         else:
-            check_priority(order, queue)
+            if len(self.exchange.orders) > placed:
+                check_priority(order, queue)
+                return
+            assert self.exchange.facts.client_ids is ClientIds.SAME_ORDER
+            assert order in account.orders_with(request.client_order_id or "")
+            assert [(maker, maker.remaining) for maker in priority(market, side)] == queue
 
     @rule(data=st.data())
     @precondition(lambda self: any(account.open for account in self.accounts))
