@@ -25,7 +25,7 @@ def test_an_explicit_route_is_filled_and_everything_is_on_record(platform):
     made = decision(signal)
     assert (made.source, made.primary, made.exchange, made.method) == ("explicit", "binance", "binance", "limit")
     assert [(c["exchange"], c["code"]) for c in made.candidates[:3]] == [
-        ("binance", ""), ("bybit", "MARKETS_NOT_LOADED"), ("okx", "MARKETS_NOT_LOADED"),
+        ("binance", ""), ("bybit", "NO_CREDENTIAL"), ("okx", "NO_CREDENTIAL"),
     ]  # fmt: skip
     order = signal.orders.get()
     assert (order.status, order.price, order.time_in_force) == ("filled", D("50510.10"), "IOC")
