@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import structlog
+
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
@@ -19,6 +21,8 @@ from execution.exchanges.quirks.base import Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 T = TypeVar("T")
+logger = structlog.get_logger(__name__)
+
 NONCE_ATTEMPTS = 3
 
 
@@ -121,16 +125,26 @@ class CcxtExchange:
         return Ping(latency_ms)
 
     async def _create_once_accepted(self, request: OrderRequest) -> RawOrder:
-        """Send the order; again only after a refused nonce, which proves that nothing was placed."""
-        for _ in range(NONCE_ATTEMPTS - 1 if self._quirks.serial else 0):
+        """Send the order; again only after a refused time or nonce, which proves that nothing was placed."""
+        for _ in range(NONCE_ATTEMPTS - 1 if self._quirks.serial else 1):
             try:
                 with placing(self._quirks.rules):
                     return await self._private(self._create, request)
             except NotSent as e:
                 if e.code != ReasonCode.CLOCK_SKEW:
                     raise
+                await self._set_clock()
         with placing(self._quirks.rules):
             return await self._private(self._create, request)
+
+    async def _set_clock(self) -> None:
+        """Ask the exchange for its time; without an answer the old difference stays."""
+        if self._quirks.serial:
+            return  # its nonces only have to grow
+        try:
+            await (self._public or self).ping()
+        except ExchangeError as e:
+            logger.info("clock_not_set", exchange=self.slug, error=str(e))
 
     async def _find(self, request: OrderRequest) -> Sequence[RawOrder]:
         if request.exchange_order_id:
@@ -166,6 +180,9 @@ class CcxtExchange:
         return request.sent_at if self._quirks.signs_at_commit else None
 
     async def _private(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
+        if self._public is not None:
+            # Health checks keep the public client's clock right.
+            self._client.options["timeDifference"] = self._public._client.options.get("timeDifference") or 0
         if self._turn is None:
             return await call(*args)
         async with self._turn, self._meter.turn() as first_nonce:
@@ -182,6 +199,9 @@ class CcxtExchange:
     async def _before_sending(self, request: OrderRequest) -> None:
         if request.order_type == OrderType.MARKET and not self._quirks.market_orders:
             raise NotSent(ReasonCode.NOT_SENT, f"{self.slug} takes no market orders from us.")
+        if request.order_type == OrderType.LIMIT and request.time_in_force not in self._quirks.times_in_force:
+            # It might ignore what it does not know, and place another kind of order.
+            raise NotSent(ReasonCode.NOT_SENT, f"{self.slug} has no {request.time_in_force.value} orders.")
         try:
             await self._ready()
         except ExchangeError as e:

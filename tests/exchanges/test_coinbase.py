@@ -90,7 +90,7 @@ def test_the_token_is_dated_back_so_that_it_ends_with_the_validity(exchange, mon
         raise ccxt.RequestTimeout("no answer")
 
     monkeypatch.setattr(client, "fetch", fetch)
-    monkeypatch.setitem(client.options, "timeDifference", ahead_s * 1000)
+    monkeypatch.setitem(exchange.adapter._public._client.options, "timeDifference", ahead_s * 1000)
     with pytest.raises(OutcomeUnknown):
         exchange.place(request)
 

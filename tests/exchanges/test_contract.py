@@ -9,11 +9,12 @@ from execution.domain.orders import OrderStatus, Side, TimeInForce
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.registry import AdapterPool
 from policies.domain.reasons import ReasonCode
-from tests.exchanges.cases import CASES, LIVE, PAPER
+from tests.exchanges.cases import CASES, LIVE, PAPER, PUBLIC_SECRETS
 from tests.exchanges.conftest import connect
 
 IMMEDIATE = [case for case in CASES if case.immediate]
 WITH_IDS = [case for case in LIVE if case.slug != "firi" and not case.repeats]
+TIMED = [case for case in LIVE if case.slug in {"binance", "bybit", "kucoin", "okx"}]
 REPEATING = [case for case in LIVE if case.repeats]
 BOUNDED = [case for case in LIVE if case.bounds_lateness]
 live_only = pytest.mark.parametrize("connected", LIVE, indirect=True, ids=lambda case: case.name)
@@ -73,7 +74,11 @@ def test_what_it_reports_is_what_the_exchange_booked(connected):
     if connected.case.slug != "firi":
         assert booked["client_order_id"] == request.client_order_id
     if connected.case.tells_price:
-        trades = [(t["id"], Decimal(t["amount"]), Decimal(t["price"]), Decimal(t["fee"])) for t in booked["trades"]]
+        fees = [t["fee"] if connected.case.pays_in else 0 for t in booked["trades"]]
+        trades = [
+            (t["id"], Decimal(t["amount"]), Decimal(t["price"]), Decimal(fee))
+            for t, fee in zip(booked["trades"], fees, strict=True)
+        ]
         assert sorted((t.trade_id, t.amount, t.price, t.fee) for t in report.trades) == sorted(trades)
 
 
@@ -267,7 +272,8 @@ def test_an_order_that_arrives_after_its_validity_is_refused_by_the_exchange(con
 
 @live_only
 def test_a_refused_connection_proves_that_nothing_was_sent(connected, simulator, run):
-    elsewhere = AdapterPool(base_urls={connected.case.slug: "http://127.0.0.1:9"}, timeout_s=1)
+    urls = {connected.case.slug: "http://127.0.0.1:9"}
+    elsewhere = AdapterPool(base_urls=urls, timeout_s=1, public_secrets=PUBLIC_SECRETS)
 
     async def open_adapter():
         return elsewhere.private(connected.case.slug, connected.case.secrets)
@@ -326,6 +332,31 @@ def test_keys_that_are_not_accepted_say_so(connected, pool, run):
         run(impostor.key_permissions())
 
     assert caught.value.code == ReasonCode.AUTHENTICATION_FAILED
+
+
+@pytest.mark.parametrize("connected", TIMED, indirect=True, ids=lambda case: case.name)
+def test_a_clock_that_is_half_a_minute_off_is_set_right_once(connected):
+    connected.run(connected.adapter._ready())
+    connected.adapter._public._client.options["timeDifference"] = 30_000
+    request = connected.request("0.5", "49000")
+
+    report = connected.place(request)
+
+    assert connected.look_up(request, report).status == OrderStatus.OPEN
+    assert len(connected.ledger()) == 1
+
+
+@pytest.mark.parametrize("connected", TIMED, indirect=True, ids=lambda case: case.name)
+def test_a_clock_that_cannot_be_set_right_is_a_clear_error_and_no_order(connected):
+    connected.run(connected.adapter._ready())
+    connected.adapter._public._client.options["timeDifference"] = 30_000
+    connected.simulator.control.queue_fault(connected.case.slug, "error_500_before", operation="fetch_time")
+
+    with pytest.raises(NotSent) as caught:
+        connected.place(connected.request("0.5", "49000"))
+
+    assert caught.value.code == ReasonCode.CLOCK_SKEW
+    assert connected.ledger() == []
 
 
 @live_only

@@ -88,10 +88,11 @@ def test_the_time_to_wait_is_in_milliseconds_and_counts_only_when_nothing_is_lef
 
 
 def test_an_order_is_signed_at_the_committed_instant_by_the_exchanges_clock(kucoin):
-    client = kucoin.adapter._client
+    client = kucoin.adapter._public._client
     request = kucoin.request("0.1", "49000")
     kucoin.run(kucoin.adapter.balances())
     client.options["timeDifference"] = 60_000
+    kucoin.simulator.control.queue_fault("kucoin", "error_500_before", operation="fetch_time")
     ahead = {"sent_at": request.sent_at + 60, "valid_until": request.valid_until + 60}
 
     with pytest.raises(NotSent) as caught:
