@@ -1,5 +1,6 @@
 """The exchanges' wire protocols. To add one: a package with a `Dialect`, a row in `markets.EXCHANGES`, a line here."""
 
+from execution.simulator.dialects.alpaca import Alpaca
 from execution.simulator.dialects.base import Dialect
 from execution.simulator.dialects.binance import Binance
 from execution.simulator.dialects.bybit import Bybit
@@ -10,6 +11,7 @@ from execution.simulator.dialects.kucoin import Kucoin
 from execution.simulator.dialects.okx import Okx
 
 DIALECTS: dict[str, type[Dialect]] = {
+    "alpaca": Alpaca,
     "binance": Binance,
     "bybit": Bybit,
     "coinbase": Coinbase,
