@@ -7,7 +7,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -61,6 +61,12 @@ VARIABLES: dict[str, Variable] = {
         {},
         'JSON: `{"binance": "http://127.0.0.1:9101"}` sends an exchange\'s requests to another host '
         "(simulator, sandbox proxy). Never taken from the database.",
+    ),
+    "PUBLIC_KEYS": Variable(
+        dict[str, dict[str, str]],
+        {},
+        "JSON: keys with read permission for exchanges whose market data wants keys, as "
+        '`{"alpaca": {"api_key": "…", "secret": "…"}}`.',
     ),
     "EXCHANGE_TIMEOUT_S": Variable(float, 5.0, "Seconds to wait for one answer of an exchange."),
     "RATE_LIMIT_SHARE": Variable(
@@ -122,7 +128,7 @@ def _read(env: Any, name: str, variable: Variable) -> Any:
             return _boolean(env(name, default=str(variable.default)), name)
         if variable.cast is list:
             return [item.strip() for item in env.list(name, default=variable.default) if item.strip()]
-        if variable.cast == dict[str, str]:
+        if get_origin(variable.cast) is dict:
             return env.json(name, default=variable.default)
         return variable.cast(env(name, default=variable.default))
     except ValueError as e:
@@ -138,7 +144,7 @@ def _boolean(text: str, name: str) -> bool:
 
 
 def _type_name(variable: Variable) -> str:
-    return "JSON object" if variable.cast == dict[str, str] else variable.cast.__name__
+    return "JSON object" if get_origin(variable.cast) is dict else variable.cast.__name__
 
 
 def as_markdown() -> str:

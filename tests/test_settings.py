@@ -55,6 +55,7 @@ def test_everything_that_is_missing_is_named_at_once():
         ({"DEBUG": "yes please"}, "DEBUG was 'yes please', use True or False."),
         ({"EXCHANGE_TIMEOUT_S": "soon"}, "EXCHANGE_TIMEOUT_S is not a valid float"),
         ({"EXCHANGE_BASE_URLS": "{"}, "EXCHANGE_BASE_URLS is not a valid JSON object"),
+        ({"PUBLIC_KEYS": "alpaca"}, "PUBLIC_KEYS is not a valid JSON object"),
         ({"DATABASE_URL": "sqlite:///x.db"}, "PostgreSQL is the only database"),
     ],
 )

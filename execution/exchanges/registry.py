@@ -56,23 +56,33 @@ def traits(slug: str) -> Traits:
 
 
 Meters = Callable[[str, str | None], Meter]
+_PUBLIC_KEY = "public"
 
 
 class AdapterPool:
     """Makes adapters; those of one exchange share connections and markets.
 
     base_urls: slug -> other host. meters: the meter of an exchange, and of one set of keys there.
+    public_secrets: slug -> the platform's own keys, for exchanges whose market data wants keys.
     """
 
-    def __init__(self, *, base_urls: Mapping[str, str], timeout_s: float, meters: Meters = unmetered) -> None:
+    def __init__(
+        self,
+        *,
+        base_urls: Mapping[str, str],
+        timeout_s: float,
+        meters: Meters = unmetered,
+        public_secrets: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._base_urls = base_urls
         self._timeout_s = timeout_s
         self._meters = meters
+        self._public_secrets = public_secrets or {}
         self._transports: dict[str, Transport] = {}
         self._public: dict[str, Exchange] = {}
 
     def public(self, slug: str) -> Exchange:
-        """The one adapter without keys."""
+        """The one adapter without a user's keys."""
         if slug not in self._public:
             self._public[slug] = self._new_public(slug)
         return self._public[slug]
@@ -108,11 +118,12 @@ class AdapterPool:
         self._public.clear()
 
     def _new_public(self, slug: str) -> Exchange:
-        meter = self._meters(slug, None)
+        secrets = self._public_secrets.get(slug)
+        meter = self._meters(slug, _PUBLIC_KEY if secrets else None)
         if slug == FiriExchange.slug:
             return FiriExchange(self._transport(slug), timeout_s=self._timeout_s, meter=meter)
         quirks = QUIRKS[slug]
-        client = new_client(quirks, self._transport(slug), timeout_s=self._timeout_s, meter=meter)
+        client = new_client(quirks, self._transport(slug), timeout_s=self._timeout_s, secrets=secrets, meter=meter)
         return CcxtExchange(quirks, client, meter=meter)
 
     def _transport(self, slug: str) -> Transport:

@@ -46,4 +46,5 @@ def options_from_settings() -> ExecutorOptions:
         ),
         batch=env["EXECUTOR_BATCH"],
         max_in_flight=env["EXECUTOR_MAX_IN_FLIGHT"],
+        public_secrets=env["PUBLIC_KEYS"],
     )

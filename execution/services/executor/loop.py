@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +63,7 @@ class ExecutorOptions:
     checks: CheckOptions
     batch: int
     max_in_flight: int
+    public_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def check_after_s(self) -> float:
@@ -145,7 +146,12 @@ class Executor:
         self._database = DatabaseThreads()
         self._slots = Slots(options.max_in_flight)
         self._budgets = Budgets(options.redis_url, share=options.rate_limit_share, on_ban=self._banned)
-        pool = AdapterPool(base_urls=options.base_urls, timeout_s=options.timeout_s, meters=self._budgets.meter)
+        pool = AdapterPool(
+            base_urls=options.base_urls,
+            timeout_s=options.timeout_s,
+            meters=self._budgets.meter,
+            public_secrets=options.public_secrets,
+        )
         self.connections = Connections(pool, self._database.run)
         self._recorder = Recorder(self._database, self._recorded)
         self._checker = Checker(self.connections, self._policy, options.checks)
