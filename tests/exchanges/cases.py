@@ -20,9 +20,10 @@ Levels = tuple[tuple[str, str], ...]
 class Case:
     """One exchange with an exact book: 1 at the best ask, 2 at the next.
 
-    pays_in: asset of a buy's fee. tells_price: whether it tells the price of an execution. repeats: a used client order
-    id gets the existing order instead of an error. bounds_lateness: it refuses an order that arrives too late.
-    tells_permissions: whether it tells what its keys may do.
+    pays_in: asset of a buy's fee, empty where no fee is told. tells_price: whether it tells the price of an execution.
+    repeats: a used client order id gets the existing order instead of an error. bounds_lateness: it refuses an order
+    that arrives too late.
+    tells_permissions: whether it tells what its keys may do. public_keys: its market data wants keys.
     too_small: an amount below the minimum. wrong_secret: has the right form and is not the account's.
     """
 
@@ -43,6 +44,7 @@ class Case:
     repeats: bool = False
     bounds_lateness: bool = True
     tells_permissions: bool = False
+    public_keys: bool = False
     too_small: str = "0.00001"
     wrong_secret: str = "d3JvbmctcGxhbnRlZC1zZWNyZXQ="
 
@@ -94,9 +96,15 @@ _KUCOIN = Case(
     {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "USDT",
     acknowledges_only=True, too_small="0.000001",
 )  # fmt: skip
+_ALPACA = Case(
+    "alpaca", "alpaca", "BTC/USD", {"api_key": "alpaca-key", "secret": "alpaca-secret"},
+    {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(25), "",
+    acknowledges_only=True, bounds_lateness=False, public_keys=True,
+)  # fmt: skip
 PAPER = replace(_BINANCE, name="paper", paper=True, pays_in="USDT")
-LIVE = (_BINANCE, _BYBIT, _COINBASE, _KRAKEN, _KUCOIN, _OKX, _FIRI)
+LIVE = (_ALPACA, _BINANCE, _BYBIT, _COINBASE, _KRAKEN, _KUCOIN, _OKX, _FIRI)
 CASES = (*LIVE, PAPER)
+PUBLIC_SECRETS = {case.slug: case.secrets for case in LIVE if case.public_keys}
 
 
 @dataclass(frozen=True)

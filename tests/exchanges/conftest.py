@@ -8,7 +8,7 @@ import pytest
 
 from execution.exchanges.registry import AdapterPool
 from execution.simulator.process import RunningSimulator, running_simulator
-from tests.exchanges.cases import CASES, Case, Connected
+from tests.exchanges.cases import CASES, LIVE, PUBLIC_SECRETS, Case, Connected
 
 TIMEOUT_S = 0.6
 
@@ -45,8 +45,11 @@ def run() -> Iterator[Loop]:
 
 @pytest.fixture
 def pool(simulator: RunningSimulator, run: Loop) -> Iterator[AdapterPool]:
-    """Adapters pointed at the simulator."""
-    pool = AdapterPool(base_urls=simulator.base_urls, timeout_s=TIMEOUT_S)
+    """Adapters pointed at the simulator, which knows the keys that some want for their market data."""
+    for case in LIVE:
+        if case.public_keys:
+            case.open_account(simulator.control)
+    pool = AdapterPool(base_urls=simulator.base_urls, timeout_s=TIMEOUT_S, public_secrets=PUBLIC_SECRETS)
     yield pool
     run(pool.close())
 

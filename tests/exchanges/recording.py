@@ -24,7 +24,7 @@ from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import AdapterPool
 from execution.exchanges.transport import Transport
 from execution.simulator.process import running_simulator
-from tests.exchanges.cases import LIVE, Case
+from tests.exchanges.cases import LIVE, PUBLIC_SECRETS, Case
 
 FOLDER = Path(__file__).resolve().parent.parent / "recordings"
 HEADERS = (
@@ -32,6 +32,7 @@ HEADERS = (
     "CB-VERSION",
     "KC-API-KEY", "KC-API-KEY-VERSION", "KC-API-PASSPHRASE",
     "OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "expTime",
+    "APCA-API-KEY-ID", "APCA-API-SECRET-KEY",
 )  # fmt: skip
 VOLATILE = ("timestamp", "signature", "nonce", "deadline", "start_date", "end_date", "expTime")
 CLIENT_ORDER_ID = "0f" * 16
@@ -238,7 +239,7 @@ class _Replayed:
 
 def pool_with(transport: Transport, case: Case) -> AdapterPool:
     """A pool that uses this transport."""
-    pool = AdapterPool(base_urls={}, timeout_s=5)
+    pool = AdapterPool(base_urls={}, timeout_s=5, public_secrets=PUBLIC_SECRETS)
     pool._transports[case.slug] = transport
     return pool
 

@@ -9,7 +9,7 @@ import pytest
 
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.outcomes import BY_CLASS, HttpAnswer, asking, classify, last_answer, placing, refused
-from execution.exchanges.quirks import BINANCE, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX, QUIRKS
+from execution.exchanges.quirks import ALPACA, BINANCE, BYBIT, COINBASE, KRAKEN, KUCOIN, OKX, QUIRKS
 from policies.domain.reasons import ReasonCode
 
 CLASSES = [cls for _, cls in inspect.getmembers(ccxt, inspect.isclass) if issubclass(cls, ccxt.BaseError)]
@@ -50,6 +50,18 @@ def test_anything_that_is_not_ccxts_is_unknown(error):
 @pytest.mark.parametrize(
     ("rules", "text", "cls", "code"),
     [
+        (ALPACA.rules, 'alpaca {"message":"client_order_id must be unique"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
+        (ALPACA.rules, 'alpaca {"message":"insufficient balance for USD"}', OrderRejected, "INSUFFICIENT_FUNDS"),
+        (ALPACA.rules, r'alpaca {"message":"asset \"X\" is not tradable"}', OrderRejected, "PAIR_NOT_LISTED"),
+        (
+            ALPACA.rules,
+            'alpaca {"message":"new orders are rejected by user request"}',
+            OrderRejected,
+            "EXCHANGE_REJECTED",
+        ),
+        (ALPACA.rules, 'alpaca {"code":40310000,"message":"anything"}', OrderRejected, "EXCHANGE_REJECTED"),
+        (ALPACA.rules, 'alpaca {"code":40010000,"message":"qty must be > 0"}', OrderRejected, "EXCHANGE_REJECTED"),
+        (ALPACA.rules, 'alpaca {"code":50010000,"message":"internal"}', OutcomeUnknown, "OUTCOME_UNKNOWN"),
         (BINANCE.rules, 'binance {"code":-2010,"msg":"Duplicate order sent."}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
         (BINANCE.rules, 'binance {"code":-2015,"msg":"Invalid API-key"}', OrderRejected, "AUTHENTICATION_FAILED"),
         (BYBIT.rules, 'bybit {"retCode":170141,"retMsg":"Duplicate clientOrderId"}', AlreadyPlaced, "OUTCOME_UNKNOWN"),
