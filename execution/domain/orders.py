@@ -129,6 +129,8 @@ RETRYABLE = frozenset(
         ReasonCode.AUTHENTICATION_FAILED,
         ReasonCode.CREDENTIAL_UNREADABLE,
         ReasonCode.MARKETS_NOT_LOADED,
+        ReasonCode.PAIR_NOT_LISTED,
+        ReasonCode.EXCHANGE_MAINTENANCE,
     }
 )
 """Why an order that was proved not placed may be tried on the next exchange: the fault lies there, not in the order."""

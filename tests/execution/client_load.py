@@ -1,0 +1,22 @@
+"""Opens many user clients of one exchange, as a worker does, and prints the process's largest size in MB."""
+
+import asyncio
+import resource
+import sys
+
+from execution.exchanges.registry import AdapterPool
+
+
+async def main(url: str, clients: int) -> None:
+    """Every client shares the public one's markets and connections."""
+    pool = AdapterPool(base_urls={"binance": url}, timeout_s=5)
+    await pool.public("binance").markets()
+    opened = [pool.private("binance", {"api_key": f"key-{n}", "secret": "c2VjcmV0"}) for n in range(clients)]
+    for client in opened:
+        await client._ready()  # type: ignore[attr-defined]
+    await pool.close()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
