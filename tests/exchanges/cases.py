@@ -74,7 +74,7 @@ _KRAKEN = Case(
 _OKX = Case(
     "okx", "okx", "BTC/USDT", {"api_key": "okx-key", "secret": "okx-secret", "passphrase": "okx-phrase"},
     {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(15), "BTC",
-    acknowledges_only=True, too_small="0.000001",
+    acknowledges_only=True, tells_permissions=True, too_small="0.000001",
 )  # fmt: skip
 _FIRI = Case(
     "firi", "firi", "BTC/NOK", {"api_key": "firi-key", "secret": "firi-secret", "client_id": "user-1"},
@@ -83,18 +83,20 @@ _FIRI = Case(
 )  # fmt: skip
 _BYBIT = Case(
     "bybit", "bybit", "BTC/USDT", {"api_key": "bybit-key", "secret": "bybit-secret"},
-    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC", acknowledges_only=True,
+    {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "BTC",
+    acknowledges_only=True, tells_permissions=True,
 )  # fmt: skip
 _COINBASE = Case(
     "coinbase", "coinbase", "BTC/USD", {"api_key": coinbase_keys.API_KEY, "secret": coinbase_keys.SECRET},
     {"USD": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(120), "USD",
-    acknowledges_only=True, market_orders=False, repeats=True, wrong_secret=coinbase_keys.WRONG_SECRET,
+    acknowledges_only=True, market_orders=False, repeats=True, tells_permissions=True,
+    wrong_secret=coinbase_keys.WRONG_SECRET,
 )  # fmt: skip
 _KUCOIN = Case(
     "kucoin", "kucoin", "BTC/USDT",
     {"api_key": "kucoin-key", "secret": "kucoin-secret", "passphrase": "kucoin-passphrase"},
     {"USDT": "1000000", "BTC": "20"}, _BIDS, _ASKS, Decimal(10), "USDT",
-    acknowledges_only=True, too_small="0.000001",
+    acknowledges_only=True, tells_permissions=True, too_small="0.000001",
 )  # fmt: skip
 _ALPACA = Case(
     "alpaca", "alpaca", "BTC/USD", {"api_key": "alpaca-key", "secret": "alpaca-secret"},

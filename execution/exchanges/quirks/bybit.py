@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
@@ -61,6 +61,16 @@ def _bybit_retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, int(headers["X-Bapi-Limit-Reset-Timestamp"]) / 1000 - time.time())
 
 
+async def _key_permissions(client: Any) -> KeyPermissions:
+    """Bybit v5 docs, "Get API Key Information"; keys of any address have the one address "*"."""
+    told = (await client.private_get_v5_user_query_api())["result"]
+    return KeyPermissions(
+        trade=int(told["readOnly"]) == 0 and "SpotTrade" in told["permissions"]["Spot"],
+        withdraw="Withdraw" in told["permissions"]["Wallet"],
+        ip_restricted=bool(told["ips"]) and "*" not in told["ips"],
+    )
+
+
 BYBIT = Quirks(
     slug="bybit",
     paths=frozenset(
@@ -74,6 +84,7 @@ BYBIT = Quirks(
             "v5/order/history",
             "v5/execution/list",
             "v5/account/wallet-balance",
+            "v5/user/query-api",
         }
     ),
     options={
@@ -91,6 +102,7 @@ BYBIT = Quirks(
     find_by_client_id=_bybit_find,
     find_by_exchange_id=_bybit_find,
     fetch_trades=_bybit_trades,
+    key_permissions=_key_permissions,
     client_id_param="orderLinkId",
     sandbox=True,
     acknowledges_only=True,

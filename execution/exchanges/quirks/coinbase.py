@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
@@ -61,6 +61,14 @@ def _next_page(page: Sequence[RawOrder]) -> str:
     return next((str(item["info"]["cursor"]) for item in page if item["info"].get("cursor")), "")
 
 
+async def _key_permissions(client: Any) -> KeyPermissions:
+    """Coinbase Advanced Trade API reference, "Get API Key Permissions". A transfer may leave Coinbase (App docs, "API
+    Scopes and Permissions"); whether the key is bound to addresses is not told.
+    """
+    told = await client.v3_private_get_brokerage_key_permissions()
+    return KeyPermissions(trade=bool(told["can_trade"]), withdraw=bool(told["can_transfer"]))
+
+
 COINBASE = Quirks(
     slug="coinbase",
     paths=frozenset(
@@ -71,6 +79,7 @@ COINBASE = Quirks(
             # Asked for with the products by a client that has keys.
             "brokerage/transaction_summary",
             "brokerage/accounts",
+            "brokerage/key_permissions",
             "brokerage/orders",
             "brokerage/orders/batch_cancel",
             "brokerage/orders/historical/batch",
@@ -84,6 +93,7 @@ COINBASE = Quirks(
     validity=_no_validity,
     find_by_client_id=_coinbase_find,
     fetch_trades=_coinbase_trades,
+    key_permissions=_key_permissions,
     # ccxt drops the unified `clientOrderId` and sends an id of its own.
     client_id_param="client_order_id",
     acknowledges_only=True,

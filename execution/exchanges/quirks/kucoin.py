@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
@@ -34,6 +34,18 @@ async def _kucoin_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
         params = {"lastId": min(int(trade["info"]["id"]) for trade in page)}
 
 
+async def _key_permissions(client: Any) -> KeyPermissions:
+    """KuCoin docs, "Get Apikey Info"; "Transfer" is what withdraws ("API Key Upgrade Guideline", permissions)."""
+    told = (await client.private_get_user_api_key())["data"]
+    permissions = {permission.strip() for permission in told["permission"].split(",")}
+    return KeyPermissions(
+        # Keys from before there were markets besides spot say "Trade".
+        trade=not permissions.isdisjoint({"Spot", "Trade"}),
+        withdraw=not permissions.isdisjoint({"Transfer", "Withdrawal"}),
+        ip_restricted=bool(told.get("ipWhitelist")),
+    )
+
+
 def _kucoin_retry_after(headers: Mapping[str, str]) -> float | None:
     # Every answer tells in milliseconds when its pool is full again; it is a wait only where nothing is left.
     reset = headers.get("gw-ratelimit-reset", "")
@@ -48,6 +60,7 @@ KUCOIN = Quirks(
             "symbols",
             "market/orderbook/level{level}_{limit}",
             "accounts",
+            "user/api-key",
             "hf/orders",
             "hf/orders/{orderId}",
             "hf/orders/client-order/{clientOid}",
@@ -69,6 +82,7 @@ KUCOIN = Quirks(
     markets_params={"marginables": False},  # else, with keys, ccxt asks what can be traded on margin
     find_by_client_id=_kucoin_find,
     fetch_trades=_kucoin_trades,
+    key_permissions=_key_permissions,
     credentials={"api_key": "apiKey", "secret": "secret", "passphrase": "password"},
     acknowledges_only=True,
     retry_after_s=_kucoin_retry_after,

@@ -9,7 +9,7 @@ from typing import Any
 
 from execution.domain.orders import OrderType
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest
 from execution.exchanges.outcomes import Rule, Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
@@ -53,6 +53,15 @@ async def _fills(client: Any, ask: Callable[[Params], Awaitable[Any]], order: Ra
         params = {**params, "after": page[-1]["billId"]}
 
 
+async def _key_permissions(client: Any) -> KeyPermissions:
+    """OKX v5 docs, "Get account configuration"."""
+    told = (await client.private_get_account_config())["data"][0]
+    permissions = {permission.strip() for permission in told["perm"].split(",")}
+    return KeyPermissions(
+        trade="trade" in permissions, withdraw="withdraw" in permissions, ip_restricted=bool(told["ip"])
+    )
+
+
 def _codes(codes: str, verdict: Verdict, code: ReasonCode) -> Rule:
     """A rule for OKX's codes, of the whole answer or of the order in it; some come with a sub-code (51008_1000)."""
     return rule(rf'"s?[cC]ode":\s*"(?:{codes})(?:_\d+)?"', verdict, code)
@@ -66,6 +75,7 @@ OKX = Quirks(
             "public/instruments",
             "market/books",
             "account/balance",
+            "account/config",
             "trade/order",
             "trade/cancel-order",
             "trade/fills",
@@ -86,6 +96,7 @@ OKX = Quirks(
     order_params=_okx_order_params,
     find_by_client_id=_okx_find,
     fetch_trades=_okx_trades,
+    key_permissions=_key_permissions,
     fetches_currencies=False,
     sandbox=True,
     acknowledges_only=True,

@@ -1,4 +1,4 @@
-"""Bybit's wallet endpoint."""
+"""Bybit's wallet endpoint, and what a key may do."""
 
 from execution.simulator.dialects.base import Call
 from execution.simulator.dialects.bybit import errors
@@ -20,6 +20,47 @@ def wallet_balance(exchange: Exchange, call: Call) -> Response:
         _coin(asset, b, decimals[asset]) for asset, b in balances.items() if (asset in asked or not asked) and b.total
     ]
     return result({"list": [{"accountType": "UNIFIED", "totalEquity": "", "coin": coins}]}, call.now)
+
+
+def api_key_info(exchange: Exchange, call: Call) -> Response:
+    """GET /v5/user/query-api: what the key may do (Bybit v5 docs, "Get API Key Information")."""
+    account = call.account
+    permissions: dict[str, list[str]] = {
+        "ContractTrade": [],
+        "Spot": ["SpotTrade"],
+        "Wallet": ["Withdraw"] if account.may_withdraw else [],
+        "Options": [],
+        "Derivatives": [],
+        "Exchange": [],
+        "Earn": [],
+        "Affiliate": [],
+        "BlockTrade": [],
+    }
+    return result(
+        {
+            "id": "1",
+            "note": "trading",
+            "apiKey": account.api_key,
+            "readOnly": 0,
+            "secret": "",
+            "permissions": permissions,
+            "ips": ["203.0.113.7"] if account.ip_restricted else ["*"],
+            "type": 1,
+            "deadlineDay": -2 if account.ip_restricted else 83,
+            "expiredAt": "1970-01-01T00:00:00Z",
+            "createdAt": "2023-11-14T22:13:20Z",
+            "uta": 1,
+            "userID": 1,
+            "inviterID": 0,
+            "vipLevel": "No VIP",
+            "mktMakerLevel": "0",
+            "affiliateID": 0,
+            "rsaPublicKey": "",
+            "isMaster": True,
+            "parentUid": "0",
+        },
+        call.now,
+    )
 
 
 def _coin(asset: str, balance: Balance, decimals: int) -> dict[str, object]:

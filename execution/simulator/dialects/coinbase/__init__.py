@@ -22,6 +22,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool]] = {
     ("GET", f"{_ROOT}/market/products"): ("load_markets", public.products, False),
     ("GET", f"{_ROOT}/market/product_book"): ("fetch_order_book", public.product_book, False),
     ("GET", f"{_ROOT}/accounts"): ("fetch_balance", account.list_accounts, True),
+    ("GET", f"{_ROOT}/key_permissions"): ("fetch_permissions", account.key_permissions, True),
     ("GET", f"{_ROOT}/transaction_summary"): ("fetch_trading_fee", account.transaction_summary, True),
     ("POST", f"{_ROOT}/orders"): ("create_order", orders.create_order, True),
     ("POST", f"{_ROOT}/orders/batch_cancel"): ("cancel_order", orders.cancel_orders, True),

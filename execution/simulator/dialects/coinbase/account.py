@@ -1,4 +1,4 @@
-"""Coinbase's account endpoints: balances and fees."""
+"""Coinbase's account endpoints: balances, fees and what a key may do."""
 
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -48,3 +48,17 @@ def transaction_summary(exchange: Exchange, call: Call) -> Response:
         "maker_fee_rate": f"{facts.maker_ppm / PPM:g}",
     }
     return json_response({"total_volume": 0, "total_fees": 0, "fee_tier": tier})
+
+
+def key_permissions(exchange: Exchange, call: Call) -> Response:
+    """GET /key_permissions: what the key may do (Advanced Trade API reference, "Get API Key Permissions")."""
+    account = call.account
+    return json_response(
+        {
+            "can_view": True,
+            "can_trade": True,
+            "can_transfer": account.may_withdraw,
+            "portfolio_uuid": str(uuid5(NAMESPACE_DNS, account.api_key)),
+            "portfolio_type": "DEFAULT",
+        }
+    )

@@ -1,4 +1,4 @@
-"""KuCoin's account endpoints: balances, order lists, fills and fees. Lists are newest first."""
+"""KuCoin's account endpoints: balances, what a key may do, order lists, fills and fees. Lists are newest first."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -36,6 +36,23 @@ def accounts(exchange: Exchange, call: Call) -> Response:
                 }
             )
     return success(rows)
+
+
+def api_key_info(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/user/api-key: what the key may do (KuCoin docs, "Get Apikey Info")."""
+    account = call.account
+    info: dict[str, object] = {
+        "remark": "trading",
+        "apiKey": account.api_key,
+        "apiVersion": 3,
+        "permission": "General,Spot,Transfer" if account.may_withdraw else "General,Spot",
+        "createdAt": 1_700_000_000_000,
+        "uid": 1,
+        "isMaster": True,
+    }
+    if account.ip_restricted:
+        info["ipWhitelist"] = "203.0.113.7"
+    return success(info)
 
 
 def active_orders(exchange: Exchange, call: Call) -> Response:

@@ -22,6 +22,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool]] = {
     ("GET", "/api/v5/market/ticker"): ("fetch_ticker", public.ticker, False),
     ("GET", "/api/v5/market/tickers"): ("fetch_ticker", public.tickers, False),
     ("GET", "/api/v5/account/balance"): ("fetch_balance", account.balance, True),
+    ("GET", "/api/v5/account/config"): ("fetch_permissions", account.config, True),
     ("GET", "/api/v5/account/trade-fee"): ("fetch_trading_fee", account.trade_fee, True),
     ("POST", _PLACE): ("create_order", orders.place_order, True),
     ("POST", "/api/v5/trade/cancel-order"): ("cancel_order", orders.cancel_order, True),

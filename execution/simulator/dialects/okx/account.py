@@ -1,4 +1,4 @@
-"""OKX's account endpoints: balance and fees."""
+"""OKX's account endpoints: balance, fees and what a key may do."""
 
 from execution.simulator.dialects.base import Call
 from execution.simulator.dialects.okx.parameters import asked_market, required
@@ -52,6 +52,42 @@ def trade_fee(exchange: Exchange, call: Call) -> Response:
                 "maker": f"-{facts.maker_ppm / PPM:g}",
                 "taker": f"-{facts.taker_ppm / PPM:g}",
                 "ts": milliseconds(call.now),
+            }
+        ]
+    )
+
+
+def config(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v5/account/config: an account in spot mode, and what the key may do (OKX docs, "Get account config")."""
+    account = call.account
+    return result(
+        [
+            {
+                "acctLv": "1",
+                "acctStpMode": "cancel_maker",
+                "autoLoan": False,
+                "ctIsoMode": "automatic",
+                "enableSpotBorrow": False,
+                "feeType": "0",
+                "greeksType": "PA",
+                "ip": "203.0.113.7" if account.ip_restricted else "",
+                "kycLv": "2",
+                "label": "trading",
+                "level": "Lv1",
+                "levelTmp": "",
+                "mainUid": "1",
+                "mgnIsoMode": "automatic",
+                "opAuth": "0",
+                "perm": "read_only,withdraw,trade" if account.may_withdraw else "read_only,trade",
+                "posMode": "net_mode",
+                "roleType": "0",
+                "spotBorrowAutoRepay": False,
+                "spotOffsetType": "",
+                "spotRoleType": "0",
+                "spotTraderInsts": [],
+                "traderInsts": [],
+                "type": "0",
+                "uid": "1",
             }
         ]
     )
