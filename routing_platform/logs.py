@@ -40,7 +40,6 @@ def configure_logging(*, level: str, as_json: bool) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
-    last: list[Any] = [structlog.processors.format_exc_info] if as_json else []
     logging.config.dictConfig(
         {
             "version": 1,
@@ -51,7 +50,8 @@ def configure_logging(*, level: str, as_json: bool) -> None:
                     "foreign_pre_chain": shared,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        *last,
+                        # Plain text, before the redaction: structlog's own for people print local variables, keys too.
+                        structlog.processors.format_exc_info,
                         _redact_event,
                         renderer,
                     ],

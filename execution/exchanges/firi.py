@@ -8,6 +8,7 @@ peculiar. Exactly one new order with that type, price and amount is ours; none a
 placed; more than one is for a person.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,6 +38,7 @@ MIN_NOTIONAL = Decimal(10)
 TAKER_FEE = Decimal("0.005")
 """0.5 % flat (firi.com, "Transactions and fees"): Firi does not tell the fee of an order, so it is computed."""
 
+_ID = re.compile(r"/\d+")
 _KEY_AUTH_WINDOW_S = 60.0
 _CREATED_SLACK_S = 2.0
 _HISTORY = 100
@@ -191,7 +193,7 @@ class FiriExchange:
             signed = self._auth.sign(body, timestamp_s=timestamp, validity_ms=validity_ms)
             headers |= signed.headers
             query |= signed.params
-        await self._meter.take(f"{method} {path}")
+        await self._meter.take(f"{method} {_ID.sub('/{id}', path)}")
         send = getattr(self._transport, method.lower())
         url = HOST + path + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
         async with send(url, json=body, headers=headers, timeout=self._timeout) as response:

@@ -124,3 +124,23 @@ def test_a_secret_logged_by_mistake_does_not_reach_the_log():
     logger.removeHandler(handler)
     assert "request failed" in stream.getvalue()
     assert not any(secret in stream.getvalue() for secret in SECRETS.values())
+
+
+def test_a_traceback_in_the_log_shows_no_local_variables():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logger = logging.getLogger("planted")
+    logger.addHandler(handler)
+
+    def broken(value):
+        raise RuntimeError(f"a bug with {len(value)} letters at hand")
+
+    try:
+        broken(SECRETS["secret"])
+    except RuntimeError:
+        logger.exception("it failed")
+
+    logger.removeHandler(handler)
+    assert "a bug with" in stream.getvalue()
+    assert SECRETS["secret"] not in stream.getvalue()

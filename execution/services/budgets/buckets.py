@@ -47,8 +47,10 @@ class LocalBuckets:
         """Microseconds to wait; negative: refused, nothing is taken, and so long it would have been."""
         wait, moved = 0.0, {}
         for each in buckets:
-            moved[each.name] = max(self._empty_at.get(each.name, 0.0), now) + each.cost * self.PROCESSES
-            wait = max(wait, moved[each.name] - each.burst - now)
+            cost = each.cost * self.PROCESSES
+            moved[each.name] = max(self._empty_at.get(each.name, 0.0), now) + cost
+            # From an empty bucket one request may always be taken, or a small limit would stop everything.
+            wait = max(wait, moved[each.name] - max(each.burst, cost) - now)
         if wait > longest:
             return -wait
         self._empty_at |= moved
