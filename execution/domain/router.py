@@ -69,7 +69,8 @@ def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> An
         permission = _permitted(policy, question)
         reducing = _check_halts(policy, question)
         resolution = resolve(policy, requested=question.requested_exchange, strategy_id=question.strategy_id)
-        found = walk(policy, resolution.exchange, exchange_check(policy, facts, question, permission, now))
+        primary = resolution.exchange
+        found = walk(policy, primary, exchange_check(policy, facts, question, permission, now, primary=primary))
     except Denied as e:
         raise Refused(e, resolution) from e
     mode = mode_at(policy, question, found.exchange)
@@ -92,13 +93,14 @@ def mode_at(policy: Policy, question: Question, exchange: str) -> Mode:
 
 
 def exchange_check(
-    policy: Policy, facts: Facts, question: Question, permission: PermissionRule, now: datetime
+    policy: Policy, facts: Facts, question: Question, permission: PermissionRule, now: datetime, *, primary: str
 ) -> Check:
     """The function that says why an exchange cannot take this signal, for `policies.domain.routing.walk`."""
 
     def check(slug: str) -> Problem | None:
         return (
             _policy_problem(policy, slug, question, permission, now)
+            or _mode_problem(policy, question, primary, slug)
             or _listing_problem(facts, slug, question.symbol)
             or _credential_problem(policy, slug, question)
             or health_problem(policy, facts, slug, now)
@@ -181,6 +183,16 @@ def _policy_problem(
         end = f" until {exchange.maintenance_to:%Y-%m-%d %H:%M} UTC" if exchange.maintenance_to else ""
         return ReasonCode.EXCHANGE_MAINTENANCE, f"Maintenance entered by an operator{end}."
     return None
+
+
+def _mode_problem(policy: Policy, question: Question, primary: str, slug: str) -> Problem | None:
+    """A failover changes the exchange, never how real the order is: a live order must not end as a fill on paper."""
+    if slug == primary or primary not in policy.exchanges:
+        return None
+    asked, there = mode_at(policy, question, primary), mode_at(policy, question, slug)
+    if there == asked:
+        return None
+    return ReasonCode.OTHER_MODE, f"An order there would be {there.value}; this one is {asked.value}."
 
 
 def _listing_problem(facts: Facts, slug: str, symbol: str) -> Problem | None:

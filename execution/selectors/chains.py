@@ -45,7 +45,8 @@ def chain_now(
         policy = replace(policy, chains={**policy.chains, primary: tuple(steps)})
     listed_everywhere = replace(facts, markets=dict.fromkeys(policy.exchanges, {_PAIR: _MARKET}))
     try:
-        found = walk(policy, primary, exchange_check(policy, listed_everywhere, _QUESTION, _ANYBODY, now))
+        check = exchange_check(policy, listed_everywhere, _QUESTION, _ANYBODY, now, primary=primary)
+        found = walk(policy, primary, check)
     except NoRoute as e:
         return ChainNow(primary, e.candidates, "", str(e))
     return ChainNow(primary, found.candidates, found.exchange, _why(found, primary))

@@ -52,6 +52,7 @@ class ReasonCode(StrEnum):
 
     # Why one exchange of the chain was not chosen
     EXCHANGE_DISABLED = "EXCHANGE_DISABLED"
+    OTHER_MODE = "OTHER_MODE"
     EXCHANGE_MAINTENANCE = "EXCHANGE_MAINTENANCE"
     EXCHANGE_DOWN = "EXCHANGE_DOWN"
     UNHEALTHY = "UNHEALTHY"
@@ -247,6 +248,11 @@ MANUAL: dict[ReasonCode, Entry] = {
         "Use one of those named, or route elsewhere.",
     ),
     R.EXCHANGE_DISABLED: Entry("The exchange is switched off.", "Policy.", "Enable it under Exchanges."),
+    R.OTHER_MODE: Entry(
+        "A failover to this exchange would change how real the order is.",
+        "One of the two exchanges trades on paper or in its sandbox, the other one live.",
+        "Set the mode of the exchanges of one chain alike.",
+    ),
     R.EXCHANGE_MAINTENANCE: Entry(
         "The exchange is in maintenance.", "It announced so, or an operator entered it.", "Wait for the end."
     ),

@@ -85,6 +85,7 @@ def running_stack(
             running = stack.enter_context(running_simulator(**simulator))
             env["EXCHANGE_BASE_URLS"] = json.dumps(running.base_urls)
             env.setdefault("RATE_LIMIT_SHARE", "1000")  # it has no limits, unless it is told to
+            env.setdefault("PUBLIC_KEYS", json.dumps(_public_keys(running.control)))
             if before_start is not None:
                 before_start(running.control)
         port = port or free_port()
@@ -96,6 +97,13 @@ def running_stack(
             platform.processes[name] = stack.enter_context(_child(name, command, process_env))
         _wait_until_ready(platform, beat=beat)
         yield platform
+
+
+def _public_keys(control: SimulatorControl) -> dict[str, dict[str, str]]:
+    """Keys of our own where market data wants keys."""
+    keys = {"api_key": "platform", "secret": "market-data-only"}
+    control.upsert_account("alpaca", keys["api_key"], keys["secret"], {})
+    return {"alpaca": keys}
 
 
 def commands(*, workers: int, beat: bool) -> dict[str, list[str]]:

@@ -122,6 +122,17 @@ def test_every_reason_to_skip_an_exchange_has_its_code(changes, code):
     assert codes(answer)["binance"] == code
 
 
+def test_a_live_order_never_fails_over_to_paper_nor_a_paper_order_to_live():
+    exchanges = {**policy().exchanges, "bybit": exchange("bybit", mode=Mode.PAPER)}
+
+    live = route(policy(exchanges=exchanges), facts(binance=DOWN), ASK, NOW)
+    paper = refusal(policy(exchanges=exchanges), facts(bybit=DOWN), replace(ASK, requested_exchange="bybit"))
+
+    assert (live.exchange, live.mode) == ("okx", Mode.LIVE)
+    assert codes(live)["bybit"] == ReasonCode.OTHER_MODE
+    assert {c.code for c in paper.candidates} == {ReasonCode.EXCHANGE_DOWN, ReasonCode.OTHER_MODE}
+
+
 def test_tried_unpriced_and_unlisted_exchanges_are_skipped():
     question = Question(USER, "BTC/USDT", tried=("binance",), unpriced=("bybit",))
 
