@@ -68,6 +68,10 @@ VARIABLES: dict[str, Variable] = {
         "JSON: keys with read permission for exchanges whose market data wants keys, as "
         '`{"alpaca": {"api_key": "…", "secret": "…"}}`.',
     ),
+    "FIRI_SIGNED_ORDER": Variable(
+        str, "first", "Where timestamp and validity stand in what is signed for Firi: `first`, `last` or `sorted`."
+    ),
+    "FIRI_VALIDITY_UNIT": Variable(str, "ms", "Unit in which Firi reads a signature's validity: `ms` or `s`."),
     "EXCHANGE_TIMEOUT_S": Variable(float, 5.0, "Seconds to wait for one answer of an exchange."),
     "RATE_LIMIT_SHARE": Variable(
         float,

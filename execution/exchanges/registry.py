@@ -10,7 +10,7 @@ from execution.exchanges.base import Exchange
 from execution.exchanges.ccxt_client import new_client
 from execution.exchanges.ccxt_exchange import CcxtExchange
 from execution.exchanges.firi import FiriExchange
-from execution.exchanges.firi_auth import auth_for
+from execution.exchanges.firi_auth import FiriSigning, auth_for
 from execution.exchanges.metering import Meter, unmetered
 from execution.exchanges.paper import PaperExchange
 from execution.exchanges.quirks import QUIRKS
@@ -63,6 +63,7 @@ class AdapterPool:
     """Makes adapters; those of one exchange share connections and markets.
 
     base_urls: slug -> other host. meters: the meter of an exchange, and of one set of keys there.
+    firi: how requests to Firi are signed.
     public_secrets: slug -> the platform's own keys, for exchanges whose market data wants keys.
     """
 
@@ -73,11 +74,13 @@ class AdapterPool:
         timeout_s: float,
         meters: Meters = unmetered,
         public_secrets: Mapping[str, Mapping[str, str]] | None = None,
+        firi: FiriSigning | None = None,
     ) -> None:
         self._base_urls = base_urls
         self._timeout_s = timeout_s
         self._meters = meters
         self._public_secrets = public_secrets or {}
+        self._firi = firi or FiriSigning()
         self._transports: dict[str, Transport] = {}
         self._public: dict[str, Exchange] = {}
 
@@ -97,7 +100,9 @@ class AdapterPool:
             raise ValueError(" ".join(problems.values()))
         meter = self._meters(slug, key_name or "unnamed")
         if slug == FiriExchange.slug:
-            return FiriExchange(self._transport(slug), timeout_s=self._timeout_s, auth=auth_for(secrets), meter=meter)
+            return FiriExchange(
+                self._transport(slug), timeout_s=self._timeout_s, auth=auth_for(secrets, self._firi), meter=meter
+            )
         quirks = QUIRKS[slug]
         client = new_client(
             quirks, self._transport(slug), timeout_s=self._timeout_s, secrets=secrets, sandbox=sandbox, meter=meter

@@ -4,6 +4,7 @@ import threading
 
 from django.conf import settings
 
+from execution.exchanges.firi_auth import FieldOrder, FiriSigning
 from execution.services.executor import Executor, ExecutorOptions
 from execution.services.executor.checker import CheckOptions
 
@@ -47,4 +48,5 @@ def options_from_settings() -> ExecutorOptions:
         batch=env["EXECUTOR_BATCH"],
         max_in_flight=env["EXECUTOR_MAX_IN_FLIGHT"],
         public_secrets=env["PUBLIC_KEYS"],
+        firi=FiriSigning(FieldOrder(env["FIRI_SIGNED_ORDER"]), env["FIRI_VALIDITY_UNIT"]),
     )

@@ -20,6 +20,7 @@ from execution import metrics
 from execution.domain.market import Market
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
 from execution.domain.router import Facts
+from execution.exchanges.firi_auth import FiriSigning
 from execution.exchanges.registry import AdapterPool
 from execution.selectors import facts as facts_selector
 from execution.services import claims, credential_checks, health
@@ -64,6 +65,7 @@ class ExecutorOptions:
     batch: int
     max_in_flight: int
     public_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    firi: FiriSigning = field(default_factory=FiriSigning)
 
     @property
     def check_after_s(self) -> float:
@@ -151,6 +153,7 @@ class Executor:
             timeout_s=options.timeout_s,
             meters=self._budgets.meter,
             public_secrets=options.public_secrets,
+            firi=options.firi,
         )
         self.connections = Connections(pool, self._database.run)
         self._recorder = Recorder(self._database, self._recorded)
