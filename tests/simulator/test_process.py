@@ -58,12 +58,13 @@ def test_the_ports_follow_the_base_port_in_the_fixed_order() -> None:
 
 
 def test_a_taken_port_is_named_with_what_to_do(capfd: pytest.CaptureFixture[str]) -> None:
+    base = free_range()
+    port = base + PORT_OFFSETS["binance"]
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
 
-        with pytest.raises(RuntimeError, match="before it was ready"), running_simulator(port=port - 1):
+        with pytest.raises(RuntimeError, match="before it was ready"), running_simulator(port=base):
             pass
 
     error = capfd.readouterr().err
