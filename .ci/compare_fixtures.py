@@ -9,6 +9,8 @@ import asyncio
 import json
 import re
 import sys
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -23,7 +25,7 @@ from execution.exchanges.outcomes import classify  # noqa: E402
 from execution.exchanges.quirks import BINANCE, QUIRKS  # noqa: E402
 from tests.exchanges.cases import LIVE  # noqa: E402
 from tests.exchanges.recording import FOLDER as RECORDINGS  # noqa: E402
-from tests.exchanges.recording import ReplayingTransport, request_for
+from tests.exchanges.recording import ReplayingTransport, pool_with, request_for
 
 # Differs by design: times and signatures, the bound on lateness that only we send, values of the order itself.
 IGNORED = {"timestamp", "recvWindow", "signature", "nonce", "deadline", "price", "quantity", "volume", "symbol", "pair",
@@ -220,7 +222,40 @@ def compare_calls(folder: Path) -> None:
                   one in known or one[:2] in OURS_ALONE.get(slug, set()), True)  # fmt: skip
 
 
+async def answered(folder: Path, slug: str, file: str, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+    """What our adapter makes of a documented answer."""
+    case = next(case for case in LIVE if case.slug == slug)
+    body = (folder / slug / file).read_text()
+    transport = ReplayingTransport([{"status": 200, "content_type": "application/json", "body": body}])
+    adapter = pool_with(transport, case).private(slug, case.secrets)
+    markets = json.loads((folder / slug / "ccxt_4.5.90_markets_parsed.json").read_text())
+    adapter._client.set_markets(markets)  # type: ignore[attr-defined]
+    return await ask(adapter)
+
+
+BALANCES = {
+    "bybit": ("http_get_wallet_balance.json", "USDT"),
+    "okx": ("http_get_account_balance.json", "USDT"),
+}
+BOOKS = {
+    "bybit": ("http_get_orderbook.json", "BTC/USDT", "27451.00", "1.200"),
+    "okx": ("http_get_order_book.json", "BTC/USDT", "41006.8", "0.60038921"),
+    "coinbase": ("http_product_book.json", "BTC/USD", "68923.67", "0.16987193"),
+}
+
+
+async def compare_documented_answers(folder: Path) -> None:
+    for slug, (file, asset) in BALANCES.items():
+        balance = (await answered(folder, slug, file, lambda adapter: adapter.balances()))[asset]
+        check(f"{slug} balance of {asset} adds up", 0 <= balance.free <= balance.total, True)
+        check(f"{slug} balance of {asset} is exact", str(balance.free) in (folder / slug / file).read_text(), True)
+    for slug, (file, symbol, price, amount) in BOOKS.items():
+        book = await answered(folder, slug, file, lambda adapter, symbol=symbol: adapter.order_book(symbol, 20))
+        check(f"{slug} book", book.asks[0], (Decimal(price), Decimal(amount)))
+
+
 async def main(folder: Path) -> None:
+    await compare_documented_answers(folder)
     compare_calls(folder)
     compare_requests(folder)
     compare_json_requests(folder)
