@@ -244,6 +244,48 @@ BOOKS = {
 }
 
 
+def raw_of(folder: Path, slug: str, file: str, *path: Any) -> Any:
+    found = json.loads((folder / slug / file).read_text())
+    for part in path:
+        found = found[part]
+    return found
+
+
+def compare_documented_orders(folder: Path) -> None:
+    """Orders and executions of the exchanges' documentation, as far as they are spot."""
+    clients = {}
+    for slug in ("bybit", "okx", "coinbase"):
+        clients[slug] = new_client(QUIRKS[slug], ReplayingTransport([]), timeout_s=1)
+        clients[slug].set_markets(raw_of(folder, slug, "ccxt_4.5.90_markets_parsed.json"))
+    market = {slug: client.market("BTC/USDT") for slug, client in clients.items()}
+    raw = raw_of(folder, "okx", "http_transaction_detail.json")
+    trade = ccxt_parse.trade(clients["okx"].parse_trade(raw, market["okx"]))
+    check(
+        "okx execution",
+        (trade.trade_id, str(trade.amount), str(trade.price)),
+        (raw["tradeId"], raw["fillSz"], raw["fillPx"]),
+    )
+    check("okx execution is a taker's", trade.maker, False)
+    raw = raw_of(folder, "bybit", "http_get_orders_history.json", "result", "list", 0)
+    order = clients["bybit"].parse_order(raw, market["bybit"])
+    report = ccxt_parse.report(order, [], Decimal(raw["qty"]))
+    check(
+        "bybit order",
+        (report.exchange_order_id, report.status.value, str(report.filled_amount)),
+        (raw["orderId"], "cancelled", "0"),
+    )
+    check("bybit order carries our id", order["clientOrderId"], raw["orderLinkId"])
+    raw = raw_of(folder, "coinbase", "http_order.json", "order")
+    order = clients["coinbase"].parse_order(raw)
+    check(
+        "coinbase order carries our id", (order["clientOrderId"], order["symbol"]), (raw["client_order_id"], "BTC/USD")
+    )
+    raw = raw_of(folder, "coinbase", "http_fills.json", "fills", 0)
+    trade = ccxt_parse.trade(clients["coinbase"].parse_trade(raw))
+    got = (trade.trade_id, str(trade.amount), str(trade.price), str(trade.fee), trade.maker)
+    check("coinbase execution", got, (raw["trade_id"], raw["size"], raw["price"], raw["commission"], True))
+
+
 async def compare_documented_answers(folder: Path) -> None:
     for slug, (file, asset) in BALANCES.items():
         balance = (await answered(folder, slug, file, lambda adapter: adapter.balances()))[asset]
@@ -255,6 +297,7 @@ async def compare_documented_answers(folder: Path) -> None:
 
 
 async def main(folder: Path) -> None:
+    compare_documented_orders(folder)
     await compare_documented_answers(folder)
     compare_calls(folder)
     compare_requests(folder)
