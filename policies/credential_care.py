@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from policies import crypto
@@ -27,7 +27,9 @@ def due_for_check() -> QuerySet[ExchangeCredential]:
     now = timezone.now()
     old = Q(checked_at=None) | Q(checked_at__lt=now - CHECK_EVERY)
     unanswered = Q(check_result=KeyCheckChoices.UNANSWERED, checked_at__lt=now - RETRY_EVERY)
-    return ExchangeCredential.objects.filter(old | unanswered, frozen=False).order_by("checked_at")
+    return ExchangeCredential.objects.filter(old | unanswered, frozen=False).order_by(
+        F("checked_at").asc(nulls_first=True)
+    )
 
 
 @transaction.atomic

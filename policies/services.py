@@ -141,6 +141,9 @@ def set_frozen(credential: ExchangeCredential, *, frozen: bool, reason: str, by:
     """Stop (or allow again) the use of stored keys, within a second."""
     row = ExchangeCredential.objects.select_for_update().get(pk=credential.pk)
     row.frozen, row.frozen_reason = frozen, check_reason(reason) if frozen else ""
+    if not frozen:
+        # Asked about again at once: a release does not make dangerous keys harmless.
+        row.checked_at, row.check_result = None, KeyCheckChoices.UNCHECKED
     save_with_history(row, check_reason(reason), by)
     logger.warning("credential_frozen" if frozen else "credential_released", credential=str(row), reason=reason)
     return row

@@ -166,6 +166,5 @@ def new_client(
 
 
 def share_markets(source: Any, target: Any) -> None:
-    """Let a user's client use the public client's markets and clock: no copy, no call."""
+    """Let a user's client use the public client's markets: no copy, no call."""
     target.set_markets_from_exchange(source)
-    target.options["timeDifference"] = source.options.get("timeDifference") or 0

@@ -71,12 +71,11 @@ def test_no_page_answer_error_or_log_shows_a_planted_secret(planted, risk_manage
         snapshot.refresh()
     seen.append(caplog.text)
     seen.append("\n".join(str(record.__dict__) for record in caplog.records))
-    echoed = "the one key that was just typed and refused"
 
     assert len(seen) > 100
     for number, text in enumerate(seen):
         found = [secret for secret in planted if secret in text]
-        assert not found, f"answer {number} shows {found} ({echoed})"
+        assert not found, f"answer {number} shows {found}"
 
 
 def api_answers(user):

@@ -107,6 +107,30 @@ def test_a_ban_stops_all_processes_for_its_duration_and_is_told():
     assert [ban.exchange for ban in bans] == ["binance"]
 
 
+def test_many_answers_under_way_that_say_the_same_are_one_ban():
+    async def work(budgets, bans):
+        for _ in range(50):
+            budgets.meter("binance", None).refused(30)
+        return bans
+
+    assert len(with_budgets(work)) == 1
+
+
+def test_nobody_waits_for_ever_when_counting_itself_fails(monkeypatch):
+    async def work(budgets, bans):
+        async def broken(requests):
+            raise RuntimeError("a bug")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(budgets, "_answers", broken)
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(budgets.meter("okx", "mine").take("GET public/time"), 2)
+        await asyncio.wait_for(budgets.meter("okx", "mine").take("GET public/time"), 2)
+        return True
+
+    assert with_budgets(work)
+
+
 def test_where_limits_are_per_key_only_that_key_is_stopped():
     async def work(budgets, bans):
         budgets.meter("okx", "mine").refused(5)

@@ -12,7 +12,7 @@ from policies.credential_care import due_for_check, record_check
 from policies.domain.policy import Mode, Scope
 from policies.models import ExchangeCredential, TradingState
 from policies.models.choices import KeyCheckChoices
-from policies.services import read_secrets, store_credential
+from policies.services import read_secrets, set_frozen, store_credential
 
 SECRETS = {"api_key": "k-1234567890a91F", "secret": "c2VjcmV0c2VjcmV0"}
 REASON = "a laptop was stolen"
@@ -63,6 +63,27 @@ def test_keys_that_may_withdraw_or_are_refused_are_frozen_with_what_to_do(stored
     assert words in stored.frozen_reason
     assert snapshot.refresh().credentials[stored.user_id, "kraken", Mode.LIVE].frozen
     assert list(due_for_check()) == []
+
+
+def test_new_keys_come_before_those_that_were_checked_long_ago(stored, user):
+    check(stored, KeyCheckChoices.ACCEPTED)
+    ExchangeCredential.objects.update(checked_at=timezone.now() - timedelta(days=30))
+    new = store_credential(
+        user=user, exchange="binance", mode=Mode.LIVE, secrets={**SECRETS, "api_key": "k-b"}, by=None
+    )
+
+    assert list(due_for_check()) == [new, stored]
+
+
+def test_released_keys_are_asked_about_again_at_once(stored):
+    check(stored, KeyCheckChoices.DANGEROUS)
+    assert stored.frozen
+
+    set_frozen(stored, frozen=False, reason="the exchange says it is fine", by=None)
+    assert list(due_for_check()) == [stored]
+
+    check(stored, KeyCheckChoices.DANGEROUS)
+    assert stored.frozen
 
 
 def test_an_answer_about_keys_that_were_replaced_meanwhile_is_forgotten(stored, user):

@@ -36,6 +36,9 @@ WITHOUT_REDIS_S = 1.0
 TURN_S = 15.0
 """The longest a process keeps the turn of a set of keys; longer than any call may take."""
 
+SAME_BAN_S = 0.5
+"""A ban that ends at most this much later than the one known is the same one."""
+
 PREFIX = "budget"
 
 
@@ -88,12 +91,19 @@ class Budgets:
             self._asking = asyncio.create_task(self._ask())
         return await request.answer
 
-    def ban(self, name: str, seconds: float) -> None:
-        """Let every process stop, and remember it here in case Redis is gone."""
-        self._local_bans[name] = max(self._local_bans.get(name, 0.0), time.time() + seconds)
+    def ban(self, name: str, seconds: float) -> bool:
+        """Let every process stop, and remember it here in case Redis is gone. False: that is so already.
+
+        Many answers that were under way say the same.
+        """
+        until = time.time() + seconds
+        if until <= self._local_bans.get(name, 0.0) + SAME_BAN_S:
+            return False
+        self._local_bans[name] = until
         task = asyncio.create_task(self._tell_ban(name, seconds))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def next_nonce(self, name: str) -> int:
         """The first nonce of a turn: larger than any of these keys before, in any process."""
@@ -113,13 +123,19 @@ class Budgets:
 
     async def _ask(self) -> None:
         """Answer all that wait, until nobody does. What comes while Redis is asked is the next call."""
-        while self._waiting:
-            requests, self._waiting = self._waiting, []
-            waits = await self._answers(requests)
-            for request, wait in zip(requests, waits, strict=True):
-                if not request.answer.done():
-                    request.answer.set_result(wait / 1_000_000)
-        self._asking = None
+        requests: list[_Request] = []
+        try:
+            while self._waiting:
+                requests, self._waiting = self._waiting, []
+                waits = await self._answers(requests)
+                for request, wait in zip(requests, waits, strict=True):
+                    if not request.answer.done():
+                        request.answer.set_result(wait / 1_000_000)
+        finally:
+            # Whatever happened here, nobody may wait for ever: neither these nor those that come next.
+            self._asking = None
+            for request in requests:
+                request.answer.cancel()
 
     async def _answers(self, requests: list[_Request]) -> list[float]:
         if time.monotonic() >= self._without_redis_until:
@@ -206,7 +222,8 @@ class _ExchangeMeter:
         self._stop(self._limits.bans if self._key else Per.IP, seconds)
 
     def _stop(self, per: Per, seconds: float) -> None:
-        self._budgets.ban(f"{self._names[per]}:ban", seconds)
+        if not self._budgets.ban(f"{self._names[per]}:ban", seconds):
+            return
         logger.warning("exchange_asked_to_wait", exchange=self._slug, per=per.value, seconds=round(seconds, 1))
         if per is Per.IP:
             self._budgets.on_ban(Banned(self._slug, time.time() + seconds))
