@@ -82,7 +82,12 @@ VARIABLES: dict[str, Variable] = {
     "ORDER_VALIDITY_S": Variable(
         float, 5.0, "Seconds after which an exchange must refuse an order that arrives late (where it can)."
     ),
-    "LOOK_UP_INTERVAL_S": Variable(float, 3.5, "Seconds between look-ups of an order whose outcome is unknown."),
+    "LOOK_UP_INTERVAL_S": Variable(
+        float,
+        5.0,
+        "Seconds between look-ups of an order whose outcome is unknown. Those that conclude 'not placed' are spread "
+        "over this times (LOOK_UPS_TO_CONCLUDE - 1): 10 s as installed.",
+    ),
     "LOOK_UPS_TO_CONCLUDE": Variable(
         int, 3, "Clean look-ups in a row that must all say 'not there' before an order counts as not placed."
     ),

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
-from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from execution.domain.orders import OrderType, Side, TimeInForce
+from execution.domain.reports import OrderReport as OrderReport
+from execution.domain.reports import Trade as Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +38,6 @@ class OrderRequest:
     exchange_order_id: str = ""
     baseline: Mapping[str, Any] | None = None
     filled: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One execution. amount: base units. fee: in `fee_asset`; negative is a rebate. at: epoch seconds."""
-
-    trade_id: str
-    amount: Decimal
-    price: Decimal
-    fee: Decimal
-    fee_asset: str
-    at: float
-    maker: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderReport:
-    """What the exchange says of one order of ours.
-
-    filled_amount: base units so far, always the sum of executions we know one by one: an order whose executions are
-    not all known yet is reported as still working. trades: all executions, or those since `OrderRequest.filled`.
-    """
-
-    exchange_order_id: str
-    status: OrderStatus
-    filled_amount: Decimal = Decimal(0)
-    trades: tuple[Trade, ...] = ()
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

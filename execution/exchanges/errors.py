@@ -9,6 +9,9 @@
 What is not listed as proof is OutcomeUnknown.
 """
 
+from typing import ClassVar
+
+from execution.domain.reports import Verdict
 from policies.domain.reasons import ReasonCode
 
 
@@ -16,10 +19,12 @@ class ExchangeError(Exception):
     """Something went wrong at an exchange. `code` is ours, `detail` the exchange's own words without secrets.
 
     retry_after_s: what the exchange asked for, if it did. venue_fault: whether it says something about the exchange's
-    health (a user's bad key or an invalid order does not).
+    health (a user's bad key or an invalid order does not). verdict: what it proves about an order that was being
+    placed.
     """
 
     venue_fault = False
+    verdict: ClassVar[Verdict] = Verdict.UNKNOWN
 
     def __init__(self, code: ReasonCode, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(f"{code}: {detail}")
@@ -31,9 +36,13 @@ class ExchangeError(Exception):
 class OrderRejected(ExchangeError):
     """The exchange answered and said no."""
 
+    verdict = Verdict.REJECTED
+
 
 class NotSent(ExchangeError):
     """The request never reached the exchange's matching: it was stopped here, or the connection was refused."""
+
+    verdict = Verdict.NOT_SENT
 
 
 class OutcomeUnknown(ExchangeError):
@@ -46,3 +55,4 @@ class AlreadyPlaced(OutcomeUnknown):
     """The exchange has an order with this client order id."""
 
     venue_fault = False
+    verdict = Verdict.ALREADY_PLACED

@@ -8,26 +8,16 @@ import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import aiohttp
 import ccxt.async_support as ccxt
 
+from execution.domain.reports import Verdict as Verdict
 from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
-
-
-class Verdict(Enum):
-    """What an error proves about the order."""
-
-    REJECTED = "rejected"
-    NOT_SENT = "not sent"
-    ALREADY_PLACED = "already placed"
-    UNKNOWN = "unknown"
-
 
 _ERRORS: Mapping[Verdict, type[ExchangeError]] = {
     Verdict.REJECTED: OrderRejected,

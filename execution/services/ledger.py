@@ -6,48 +6,24 @@ the same thing twice changes nothing. Batches keep it cheap: six statements for 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 
-from execution.domain.orders import FINAL, OrderStatus, SignalStatus, check_move, may_try_next, signal_outcome
-from execution.exchanges.base import Trade
+from execution.domain import life
+from execution.domain.life import FillsDisagree as FillsDisagree
+from execution.domain.life import SignalState, check_fills, signal_after
+from execution.domain.orders import FINAL, SIGNAL_FINAL, check_move
 from execution.services.claims import WorkingOrder
 from execution.services.sql import as_rows, execute, fetch, names_of, recordset
 
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What is now known of an order. `order` is the state it was seen in.
-
-    check_at: when to ask the exchange again (None when final). trades: executions that may not be recorded yet.
-    """
-
-    order: WorkingOrder
-    status: OrderStatus
-    at: datetime
-    code: str = ""
-    detail: str = ""
-    exchange_order_id: str = ""
-    filled_amount: Decimal | None = None
-    trades: tuple[Trade, ...] = ()
-    check_at: datetime | None = None
-    clean_misses: int = 0
-    acknowledged: bool = False
-    retry_same_exchange: bool = False
-    signal_status: SignalStatus | None = None
-
-    @property
-    def filled(self) -> Decimal:
-        """Base units filled after this move; never less than before."""
-        return max(self.filled_amount or Decimal(0), self.order.filled_amount)
-
-
-class FillsDisagree(Exception):
-    """The executions do not add up to the filled amount: recorded is nothing, the order is looked up again."""
+if TYPE_CHECKING:
+    Move = life.Move[WorkingOrder]
+else:
+    Move = life.Move  # a parametrised generic cannot make frozen instances with slots (Python 3.11)
 
 
 def record(moves: Sequence[Move]) -> set[UUID]:
@@ -82,17 +58,10 @@ ORDER BY o.id FOR UPDATE
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _SignalState:
-    expires_at: datetime
-    cancelled: bool
-    attempt: int
-
-
-def _lock(moves: Iterable[Move]) -> dict[UUID, _SignalState]:
+def _lock(moves: Iterable[Move]) -> dict[UUID, SignalState]:
     rows = [(move.order.id, move.order.status.value, move.order.filled_amount) for move in moves]
     found = fetch(_LOCK, {"rows": as_rows(rows, names_of(_SEEN))})
-    return {row[0]: _SignalState(row[1], row[2] is not None, row[3]) for row in found}
+    return {row[0]: SignalState(row[1], row[2] is not None, row[3]) for row in found}
 
 
 _FILL = (
@@ -134,9 +103,7 @@ def _insert_fills(moves: Sequence[Move]) -> dict[UUID, Decimal]:
 
 def _check_fills(moves: Sequence[Move], inserted: dict[UUID, Decimal]) -> None:
     for move in moves:
-        known = move.order.filled_amount + inserted.get(move.order.id, Decimal(0))
-        if known != move.filled:
-            raise FillsDisagree(f"{move.order.id.hex}: executions add up to {known}, reported are {move.filled}")
+        check_fills(move, inserted.get(move.order.id, Decimal(0)))
 
 
 _MOVED = (
@@ -198,11 +165,11 @@ WHERE s.id = v.id
 """
 
 
-def _update_signals(moves: Sequence[Move], notional: dict[UUID, Decimal], states: dict[UUID, _SignalState]) -> None:
+def _update_signals(moves: Sequence[Move], notional: dict[UUID, Decimal], states: dict[UUID, SignalState]) -> None:
     rows = []
     for move in moves:
-        status, tried = _signal_after(move, states[move.order.id])
-        final = status not in {SignalStatus.PENDING, SignalStatus.EXECUTING, SignalStatus.QUEUED}
+        status, tried = signal_after(move, states[move.order.id])
+        final = status in SIGNAL_FINAL
         rows.append(
             (
                 move.order.signal_id, status.value, move.code, move.detail, move.at if final else None, move.filled,
@@ -210,20 +177,6 @@ def _update_signals(moves: Sequence[Move], notional: dict[UUID, Decimal], states
             )
         )  # fmt: skip
     execute(_UPDATE_SIGNALS, {"rows": as_rows(rows, names_of(_SIGNAL))})
-
-
-MAX_ATTEMPTS = 8
-"""Orders one signal may cause in all: a chain's length and a few more, so that nothing loops."""
-
-
-def _signal_after(move: Move, state: _SignalState) -> tuple[SignalStatus, str]:
-    """The signal's status after this move, and the exchange that is now proved not to hold it."""
-    wanted = not state.cancelled and move.at < state.expires_at and state.attempt < MAX_ATTEMPTS
-    if wanted and (move.retry_same_exchange or may_try_next(move.status, move.code)):
-        return SignalStatus.PENDING, "" if move.retry_same_exchange else move.order.exchange
-    if move.signal_status is not None:
-        return move.signal_status, ""
-    return signal_outcome(move.status, has_fills=move.filled > 0), ""
 
 
 _POSITION = (

@@ -17,7 +17,7 @@ from execution.models import Order, Signal
 from execution.selectors import facts
 from execution.services import housekeeping
 from execution.services.budgets.budgets import PREFIX
-from execution.services.executor import Executor, ExecutorOptions, checker, loop
+from execution.services.executor import Executor, ExecutorOptions, loop
 from execution.services.executor.checker import CheckOptions
 from execution.services.intake import Receipt, store_signals
 from execution.simulator.process import RunningSimulator, running_simulator
@@ -64,7 +64,7 @@ def forget_budgets() -> None:
 
 def options(simulator: RunningSimulator, **changes: Any) -> ExecutorOptions:
     """Quick look-ups: a test must not wait ten seconds for a conclusion."""
-    checks = CheckOptions(look_up_interval_s=0.15, look_ups_to_conclude=3, attention_after_s=60)
+    checks = CheckOptions(0.15, 3, attention_after_s=60, window_margin_s=0.2, emulated_ioc_s=0.3)
     basic = {
         "base_urls": simulator.base_urls,
         "redis_url": settings.REDIS_URL,
@@ -170,8 +170,6 @@ def trading(transactional_db: None, simulator: RunningSimulator) -> User:
 @pytest.fixture
 def started(trading: User, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Starts executors; stops them all at the end."""
-    monkeypatch.setattr(checker, "WINDOW_MARGIN_S", 0.2)
-    monkeypatch.setattr(checker, "EMULATED_IOC_S", 0.3)
     monkeypatch.setattr(loop, "SWEEP_INTERVAL_S", 0.1)
     running: list[Executor] = []
 

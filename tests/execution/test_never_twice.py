@@ -108,7 +108,7 @@ def test_keys_that_cannot_be_decrypted_are_never_used(platform):
 
 
 def test_when_no_look_up_is_answered_nothing_is_guessed_and_a_person_is_asked(trading, simulator, started):
-    checks = CheckOptions(look_up_interval_s=0.1, look_ups_to_conclude=3, attention_after_s=2)
+    checks = CheckOptions(0.1, 3, attention_after_s=2, window_margin_s=0.2, emulated_ioc_s=0.3)
     executor = started(checks=checks)
     platform = Platform(simulator, trading, executor)
     housekeeping.refresh_markets(executor, snapshot.refresh())

@@ -17,6 +17,7 @@ import uvloop
 from django.db import Error as DatabaseError
 
 from execution import metrics
+from execution.domain import life
 from execution.domain.market import Market
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
 from execution.domain.router import Facts
@@ -69,8 +70,8 @@ class ExecutorOptions:
 
     @property
     def check_after_s(self) -> float:
-        """When somebody else may look after an order whose sender has not reported: its sender has given up by then."""
-        return max(self.timeout_s, self.validity_s) + 3.0
+        """See `execution.domain.life.orphaned_after_s`."""
+        return life.orphaned_after_s(timeout_s=self.timeout_s, validity_s=self.validity_s)
 
 
 class Executor:
@@ -159,7 +160,12 @@ class Executor:
         self._recorder = Recorder(self._database, self._recorded)
         self._checker = Checker(self.connections, self._policy, options.checks)
         self._sender = Sender(
-            self._database, self.connections, self._checker, self._policy, timeout_s=options.timeout_s + 1
+            self._database,
+            self.connections,
+            self._checker,
+            self._policy,
+            options.checks,
+            timeout_s=options.timeout_s + 1,
         )
         self._routing = RoutingStage(
             self._database,

@@ -11,12 +11,14 @@ import structlog
 from django.db import Error as DatabaseError
 
 from execution import metrics
-from execution.domain.orders import OrderStatus, OrderType, Side, SignalStatus, TimeInForce
+from execution.domain import life
+from execution.domain.orders import Side
 from execution.exchanges.base import Exchange, OrderReport, OrderRequest
-from execution.exchanges.errors import AlreadyPlaced, ExchangeError, NotSent, OrderRejected, OutcomeUnknown
+from execution.exchanges.errors import ExchangeError, NotSent, OutcomeUnknown
+from execution.exchanges.registry import traits
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
-from execution.services.executor.checker import Checker, move_from_report
+from execution.services.executor.checker import Checker, CheckOptions
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.ledger import Move, save_baseline
 from policies.domain.gate import Leaving, check_leaving
@@ -29,9 +31,6 @@ logger = structlog.get_logger(__name__)
 MAX_POLICY_AGE_S = 1.0
 """Nothing is sent on policy that was not confirmed within this time: a halt must be in force within a second."""
 
-SEND_MARGIN_S = 0.5
-"""An order is not sent any more when less than this is left of its validity."""
-
 
 class Sender:
     """Places claimed orders and follows those that end at once."""
@@ -42,6 +41,7 @@ class Sender:
         connections: Connections,
         checker: Checker,
         policy: Callable[[], Policy],
+        checks: CheckOptions,
         *,
         timeout_s: float,
     ) -> None:
@@ -49,6 +49,7 @@ class Sender:
         self._connections = connections
         self._checker = checker
         self._policy = policy
+        self._checks = checks
         self._timeout_s = timeout_s
 
     async def send(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
@@ -59,22 +60,23 @@ class Sender:
             async with asyncio.timeout(self._timeout_s):
                 report = await adapter.place(request)
         except _Refused as e:
-            put(_refusal(order, e.denial))
-        except OrderRejected as e:
-            put(_now(order, OrderStatus.REJECTED, e, acknowledged=True))
-        except NotSent as e:
-            # Its own time ran out in a queue here: the same exchange may take it with a fresh attempt.
-            put(replace(_now(order, OrderStatus.NOT_PLACED, e), retry_same_exchange=e.code == ReasonCode.NOT_SENT))
-        except AlreadyPlaced as e:
-            put(replace(_now(order, OrderStatus.UNKNOWN, e), check_at=datetime.now(UTC)))
-        except OutcomeUnknown as e:
-            put(replace(_now(order, OrderStatus.UNKNOWN, e), check_at=self._checker.first_look_up_at(order)))
+            put(life.after_refusal(order, e.denial, _now()))
+        except ExchangeError as e:
+            put(self._without_report(order, e))
         except TimeoutError:
-            unanswered = OutcomeUnknown(ReasonCode.OUTCOME_UNKNOWN, f"No answer within {self._timeout_s:.0f} s.")
-            put(replace(_now(order, OrderStatus.UNKNOWN, unanswered), check_at=self._checker.first_look_up_at(order)))
+            unanswered = f"No answer within {self._timeout_s:.0f} s."
+            put(self._without_report(order, OutcomeUnknown(ReasonCode.OUTCOME_UNKNOWN, unanswered)))
         else:
             metrics.execution_latency_seconds.labels(order.exchange).observe(time.perf_counter() - began)
             await self._follow(order, report, adapter, put)
+
+    def _without_report(self, order: WorkingOrder, error: ExchangeError) -> Move:
+        late_s = traits(order.exchange).arrives_late_s
+        move = life.after_placement(order, error.verdict, error.code, error.detail, _now(), self._checks, late_s=late_s)
+        logger.info(
+            "order_not_placed", order=order.id.hex, exchange=order.exchange, status=move.status.value, error=str(error)
+        )
+        return move
 
     async def _prepare(self, order: WorkingOrder) -> tuple[Exchange, OrderRequest]:
         """Every check that may still stop the order, the last one right before the send."""
@@ -85,7 +87,7 @@ class Sender:
         request = order.request()
         if order.exclusive:
             request = await self._with_baseline(order, request, adapter)
-        if time.time() > request.valid_until - SEND_MARGIN_S:
+        if life.too_late_to_send(order, _now()):
             raise NotSent(ReasonCode.NOT_SENT, "It waited here until too little of its validity was left.")
         return adapter, request
 
@@ -102,7 +104,7 @@ class Sender:
             notional=order.amount * (order.price if order.price is not None else order.reference_price),
             expires_at=order.expires_at,
         )
-        denial = check_leaving(policy, leaving, datetime.now(UTC))
+        denial = check_leaving(policy, leaving, _now())
         if denial is not None:
             raise _Refused(denial)
 
@@ -122,16 +124,11 @@ class Sender:
     async def _follow(
         self, order: WorkingOrder, report: OrderReport, adapter: Exchange, put: Callable[[Move], None]
     ) -> None:
-        move = move_from_report(order, report, acknowledged=True)
-        if move.check_at is None or not ends_at_once(order):
+        move = life.after_report(order, report, _now(), acknowledged=True)
+        if move.check_at is None or not life.ends_at_once(order):
             put(move)
             return
         await self._checker.follow(replace(order, exchange_order_id=report.exchange_order_id), move, adapter, put)
-
-
-def ends_at_once(order: WorkingOrder) -> bool:
-    """Whether the order is over as soon as the exchange has matched it."""
-    return order.order_type == OrderType.MARKET or order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
 
 
 class _Refused(Exception):
@@ -142,25 +139,5 @@ class _Refused(Exception):
         self.denial = denial
 
 
-def _refusal(order: WorkingOrder, denial: Denial) -> Move:
-    expired = denial.code == ReasonCode.SIGNAL_EXPIRED
-    return Move(
-        order=order,
-        status=OrderStatus.EXPIRED if expired else OrderStatus.NOT_PLACED,
-        at=datetime.now(UTC),
-        code=denial.code.value,
-        detail=f"{denial.detail} Nothing was sent.",
-        signal_status=SignalStatus.EXPIRED if expired else SignalStatus.DENIED,
-    )
-
-
-def _now(order: WorkingOrder, status: OrderStatus, error: ExchangeError, *, acknowledged: bool = False) -> Move:
-    logger.info("order_not_placed", order=order.id.hex, exchange=order.exchange, status=status.value, error=str(error))
-    return Move(
-        order=order,
-        status=status,
-        at=datetime.now(UTC),
-        code=error.code.value,
-        detail=error.detail,
-        acknowledged=acknowledged,
-    )
+def _now() -> datetime:
+    return datetime.now(UTC)
