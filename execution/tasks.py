@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
+from execution.domain import queues
 from execution.services import heartbeat, housekeeping, process
 from policies.snapshot import current_policy
 
@@ -39,6 +40,19 @@ def refresh_markets() -> None:
 def check_credentials() -> None:
     """Ask the exchanges about new keys, and about all keys once a day."""
     housekeeping.check_credentials(process.executor())
+
+
+@shared_task(name="execution.tasks.send_canaries")
+def send_canaries() -> None:
+    """One message through every queue: a worker that is alive and deaf is told from one that listens."""
+    for queue in queues.QUEUES:
+        canary.apply_async((queue,), queue=queue, expires=queues.CANARY_EVERY_S * 2)
+
+
+@shared_task(name="execution.tasks.canary")
+def canary(queue: str) -> None:
+    """This queue delivers."""
+    heartbeat.beat(queues.canary_name(queue), kind="canary", started_at=timezone.now())
 
 
 @shared_task(name="execution.tasks.prune")

@@ -114,6 +114,7 @@ CELERY_TASK_ROUTES = {
     "execution.tasks.wake_executor": {"queue": "entry"},
     "execution.tasks.wake_executor_urgently": {"queue": "exit"},
     "execution.tasks.poll_health": {"queue": "health"},
+    "execution.tasks.check_credentials": {"queue": "reconcile"},
 }
 CELERY_BEAT_SCHEDULE = {
     "poll-health": {"task": "execution.tasks.poll_health", "schedule": 2.0, "options": {"expires": 10}},
@@ -123,6 +124,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "canaries": {"task": "execution.tasks.send_canaries", "schedule": 15.0, "options": {"expires": 10}},
     "prune": {"task": "execution.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / ".local" / "celerybeat-schedule")

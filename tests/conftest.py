@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from execution.services import installation
 from policies import defaults, snapshot
 from policies.models import Exchange, FailoverChain, FailoverStep, RoutingSettings
 
@@ -16,10 +17,12 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 @pytest.fixture(autouse=True)
 def _fresh_process_state() -> Iterator[None]:
-    """What a process remembers about policy must not outlive a test's database."""
+    """What a process remembers about policy and about itself must not outlive a test's database."""
     snapshot.forget()
+    installation.forget()
     yield
     snapshot.forget()
+    installation.forget()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Where one signal goes, from policy, health and listings. Pure: same inputs, same answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from execution.domain.health import Health, HealthStatus
@@ -14,10 +14,20 @@ from policies.domain.routing import Candidate, Check, NoRoute, Problem, Resoluti
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the platform last learned of the exchanges. `markets[slug]` is missing until its list was loaded once."""
+    """What the platform last learned of the exchanges. `markets[slug]` is missing until its list was loaded once.
+
+    unreconciled: ids of keys whose account must be compared with ours before they are used.
+    in_doubt: user, strategy and pair of orders whose fate a person has to find out.
+    orphans: client order ids that were seen at an exchange and have no row here.
+    held_before: users whose signals from before an instant wait until their accounts were compared.
+    """
 
     health: Mapping[str, Health]
     markets: Mapping[str, Mapping[str, Market]]
+    unreconciled: frozenset[str] = frozenset()
+    in_doubt: frozenset[tuple[int, str, str]] = frozenset()
+    orphans: frozenset[str] = frozenset()
+    held_before: Mapping[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> An
     resolution = None
     try:
         permission = _permitted(policy, question)
+        _check_doubt(facts, question)
         reducing = _check_halts(policy, question)
         resolution = resolve(policy, requested=question.requested_exchange, strategy_id=question.strategy_id)
         primary = resolution.exchange
@@ -102,7 +113,7 @@ def exchange_check(
             _policy_problem(policy, slug, question, permission, now)
             or _mode_problem(policy, question, primary, slug)
             or _listing_problem(facts, slug, question.symbol)
-            or _credential_problem(policy, slug, question)
+            or _credential_problem(policy, facts, slug, question)
             or health_problem(policy, facts, slug, now)
         )
 
@@ -142,6 +153,13 @@ def _permitted(policy: Policy, question: Question) -> PermissionRule:
         raise Denied(denial.code, denial.detail)
     assert permission is not None
     return permission
+
+
+def _check_doubt(facts: Facts, question: Question) -> None:
+    if (question.user_id, question.strategy_id, question.symbol) in facts.in_doubt:
+        whose = f"strategy {question.strategy_id}" if question.strategy_id else "this user"
+        detail = f"An order of {whose} in {question.symbol} may be live; a person has to find out first."
+        raise Denied(ReasonCode.ORDER_IN_DOUBT, detail)
 
 
 def _check_halts(policy: Policy, question: Question) -> str:
@@ -204,7 +222,7 @@ def _listing_problem(facts: Facts, slug: str, symbol: str) -> Problem | None:
     return None
 
 
-def _credential_problem(policy: Policy, slug: str, question: Question) -> Problem | None:
+def _credential_problem(policy: Policy, facts: Facts, slug: str, question: Question) -> Problem | None:
     mode = mode_at(policy, question, slug)
     if mode == Mode.PAPER:
         return None
@@ -213,4 +231,6 @@ def _credential_problem(policy: Policy, slug: str, question: Question) -> Proble
         return ReasonCode.NO_CREDENTIAL, f"This user has no {mode} keys for {slug}."
     if credential.frozen:
         return ReasonCode.CREDENTIAL_FROZEN, f"This user's {mode} keys for {slug} are frozen."
+    if credential.id in facts.unreconciled:
+        return ReasonCode.NOT_RECONCILED, f"This user's orders at {slug} have not been compared with ours yet."
     return None

@@ -4,14 +4,14 @@ An adapter speaks one exchange's protocol and nothing else: it knows no database
 never guess: what is not proved placed or proved refused is `OutcomeUnknown` (see errors.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
-from execution.domain.orders import OrderType, Side, TimeInForce
+from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from execution.domain.reports import OrderReport as OrderReport
 from execution.domain.reports import Trade as Trade
 
@@ -38,6 +38,25 @@ class OrderRequest:
     exchange_order_id: str = ""
     baseline: Mapping[str, Any] | None = None
     filled: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOrder:
+    """An order that an exchange lists for an account, ours or not.
+
+    client_order_id: '' where the exchange keeps none. amount: base units. created_at: epoch seconds, their clock.
+    """
+
+    client_order_id: str
+    exchange_order_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    amount: Decimal
+    price: Decimal | None
+    status: OrderStatus
+    filled_amount: Decimal
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +103,12 @@ class Exchange(Protocol):
         """Ask to cancel a placed order. What became of it `look_up` tells, unless the answer already does.
 
         Raises ExchangeError.
+        """
+
+    async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
+        """All orders of the account created at or after `since` (epoch seconds), open or not, in these pairs.
+
+        Complete, or ExchangeError. Exchanges that list over all pairs may return other pairs too.
         """
 
     async def baseline(self, request: OrderRequest) -> Mapping[str, Any] | None:

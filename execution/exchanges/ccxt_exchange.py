@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
@@ -24,6 +25,7 @@ T = TypeVar("T")
 logger = structlog.get_logger(__name__)
 
 NONCE_ATTEMPTS = 3
+Finder = Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]]
 
 
 class CcxtExchange:
@@ -61,11 +63,20 @@ class CcxtExchange:
             return acknowledged  # it is placed; its fills are fetched by the next look-up
 
     async def look_up(self, request: OrderRequest) -> OrderReport | None:
-        """See `Exchange.look_up`. Asks by the exchange's id if known, else by ours, and checks the echo."""
+        """See `Exchange.look_up`. Asks by the exchange's id if known, and checks the echo; "not there" is only said of
+        our own id.
+        """
         await self._ready()
+        if request.exchange_order_id:
+            report = await self._look_up(self._quirks.find_by_exchange_id, request)
+            if report is not None:
+                return report
+        return await self._look_up(self._quirks.find_by_client_id, replace(request, exchange_order_id=""))
+
+    async def _look_up(self, find: Finder, request: OrderRequest) -> OrderReport | None:
         try:
             with asking(self._quirks.rules):
-                orders = await self._private(self._find, request)
+                orders = await self._private(find, self._client, request)
         except OrderNotThere:
             return None
         ours = [order for order in orders if ccxt_parse.is_ours(order, request)]
@@ -145,11 +156,6 @@ class CcxtExchange:
             await (self._public or self).ping()
         except ExchangeError as e:
             logger.info("clock_not_set", exchange=self.slug, error=str(e))
-
-    async def _find(self, request: OrderRequest) -> Sequence[RawOrder]:
-        if request.exchange_order_id:
-            return await self._quirks.find_by_exchange_id(self._client, request)
-        return await self._quirks.find_by_client_id(self._client, request)
 
     async def _create(self, request: OrderRequest) -> RawOrder:
         time_difference_ms = int(self._client.options.get("timeDifference") or 0)

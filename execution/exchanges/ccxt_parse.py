@@ -25,10 +25,12 @@ def positive(value: Any) -> Decimal | None:
 
 def is_ours(order: Raw, request: OrderRequest) -> bool:
     """Whether a looked-up order is the one asked for: exchanges ignore unknown parameters and return another order."""
+    theirs = order.get("clientOrderId")
     if request.exchange_order_id:
-        if str(order.get("id")) != request.exchange_order_id:
+        # A person may have given the id, and may be wrong: our own id decides wherever it is told.
+        if str(order.get("id")) != request.exchange_order_id or theirs not in (None, "", request.client_order_id):
             return False
-    elif order.get("clientOrderId") != request.client_order_id:
+    elif theirs != request.client_order_id:
         return False
     return bool(order.get("symbol") == request.symbol and order.get("side") == request.side)
 

@@ -98,6 +98,8 @@ class FiriExchange:
         """See `Exchange.look_up`. By Firi's id if known, else by the fingerprint."""
         if request.exchange_order_id:
             raw = await self._ask("GET", f"/v2/order/{_safe_id(request.exchange_order_id)}")
+            if not _fits(raw, request):
+                raise ExchangeError(R.NEEDS_ATTENTION, f"Firi's order {raw['id']} is another one than ours.")
             return _report(raw, request)
         if request.baseline is None:
             return None  # the baseline is committed before sending, so this order was never sent
@@ -254,12 +256,16 @@ def _safe_id(order_id: str) -> str:
 
 def _is_fingerprint_of(raw: Mapping[str, Any], request: OrderRequest) -> bool:
     assert request.baseline is not None
+    is_new = int(raw["id"]) > int(request.baseline["max_order_id"])
+    return is_new and _fits(raw, request) and _epoch(raw["created_at"]) >= request.sent_at - _CREATED_SLACK_S
+
+
+def _fits(raw: Mapping[str, Any], request: OrderRequest) -> bool:
+    """Whether it is an order such as ours."""
     return (
-        int(raw["id"]) > int(request.baseline["max_order_id"])
-        and str(raw["type"]).lower() == _SIDES[request.side]
+        str(raw["type"]).lower() == _SIDES[request.side]
         and Decimal(raw["price"]) == request.price
         and Decimal(raw["amount"]) == request.amount
-        and _epoch(raw["created_at"]) >= request.sent_at - _CREATED_SLACK_S
     )
 
 

@@ -25,16 +25,24 @@ class Traits:
     fingerprint: it keeps no client order id, so its orders are exclusive in doubt and get peculiar amounts.
     serial: private calls of one key go one after the other.
     arrives_late_s: how long after its validity an order may still be accepted there.
+    exact_quote: its executions tell price and fee exactly, so the money in quote can be compared to the last unit.
     """
 
     capabilities: Capabilities
     fingerprint: bool = False
     serial: bool = False
     arrives_late_s: float = 0.0
+    exact_quote: bool = True
 
+
+_FEES_COME_LATER = frozenset({"alpaca"})
+"""Fees are charged at the end of the day and not told with the execution."""
 
 _FIRI = Traits(
-    Capabilities(market_orders=False, times_in_force=frozenset({TimeInForce.GTC})), fingerprint=True, serial=True
+    Capabilities(market_orders=False, times_in_force=frozenset({TimeInForce.GTC})),
+    fingerprint=True,
+    serial=True,
+    exact_quote=False,
 )
 
 
@@ -52,6 +60,7 @@ def traits(slug: str) -> Traits:
         Capabilities(quirks.market_orders, quirks.times_in_force),
         serial=quirks.serial,
         arrives_late_s=quirks.arrives_late_s,
+        exact_quote=slug not in _FEES_COME_LATER,
     )
 
 

@@ -2,13 +2,18 @@
 
 from execution.models.decision import Decision
 from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
+from execution.models.installation import Installation
 from execution.models.market import Market
 from execution.models.order import Fill, Order, OrderEvent
 from execution.models.position import FeeTotal, Position
+from execution.models.reconciliation import BalanceCheck, BalanceMark, BookBreak, Orphan, Reconciliation
 from execution.models.signal import Signal
 from execution.models.worker import Heartbeat
 
 __all__ = [
+    "BalanceCheck",
+    "BalanceMark",
+    "BookBreak",
     "Decision",
     "ExchangeHealth",
     "FeeTotal",
@@ -16,9 +21,12 @@ __all__ = [
     "HealthEvent",
     "HealthSample",
     "Heartbeat",
+    "Installation",
     "Market",
     "Order",
     "OrderEvent",
+    "Orphan",
     "Position",
+    "Reconciliation",
     "Signal",
 ]

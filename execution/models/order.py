@@ -55,6 +55,14 @@ class Order(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_code = models.CharField(max_length=40, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        help_text="Who looks into it, when its fate is in doubt.",
+    )
     final_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -90,6 +98,7 @@ class Order(models.Model):
             models.Index(name="order_newest", fields=["-created_at"]),
             models.Index(name="order_of_user", fields=["user", "-created_at"]),
             models.Index(name="order_live", fields=["exchange", "status"], condition=~Q(status__in=sorted(FINAL))),
+            models.Index(name="order_attention", fields=["created_at"], condition=Q(status="needs_attention")),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from execution.domain.orders import OrderStatus
+from execution.domain.queues import CANARY_SILENT_AFTER_S, QUEUES, canary_name
 from execution.domain.router import Facts
 from execution.models import Heartbeat, Order
 from execution.selectors.exchange_status import all_statuses
@@ -16,6 +17,7 @@ SILENT_AFTER_S = 30
 STALE_UNKNOWN_S = 300
 BEAT = "beat"
 WORKER = "worker"
+CANARY = "canary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +103,15 @@ def _silent(beats: list[Heartbeat], now: datetime) -> list[Item]:
         if seen is None or now - seen > timedelta(seconds=SILENT_AFTER_S):
             last = f" Last seen {age_since(seen, now)} ago." if seen else " It was never seen."
             found.append(Item(Tone.ACT, "SILENT", missing + last, seen))
-    return found
+    return found or _deaf(beats, now)
+
+
+def _deaf(beats: list[Heartbeat], now: datetime) -> list[Item]:
+    """Queues whose messages do not arrive although everybody is alive."""
+    heard = {beat.name: beat.seen_at for beat in beats if beat.kind == CANARY}
+    since = {queue: heard.get(canary_name(queue)) for queue in QUEUES}
+    lost = [queue for queue, at in since.items() if at is None or (now - at).total_seconds() > CANARY_SILENT_AFTER_S]
+    if not lost:
+        return []
+    text = f"Messages of {', '.join(lost)} do not arrive. Orders go on, within a second. Look at Redis and the workers."
+    return [Item(Tone.WATCH, "DEAF", text, max(filter(None, (since[queue] for queue in lost)), default=None))]

@@ -2,12 +2,15 @@
 
 import threading
 import time
+from datetime import datetime
+from typing import Any
 
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market as MarketFacts
 from execution.domain.router import Facts
 from execution.exchanges.registry import adapters
 from execution.models import ExchangeHealth, Market
+from execution.selectors.query import fetch
 from policies.domain.symbols import glue_index
 from policies.snapshot import current_policy
 
@@ -53,9 +56,38 @@ def refresh_facts() -> Facts:
             markets[row.exchange_id] = _load_markets(row.exchange_id)
             _cache.versions[row.exchange_id] = row.markets_version
             _cache.glued = {}
-    _cache.facts = Facts({row.exchange_id: health_of(row) for row in rows}, markets)
+    _cache.facts = Facts({row.exchange_id: health_of(row) for row in rows}, markets, **_doubts())
     _cache.read_at = asked_at
     return _cache.facts
+
+
+_DOUBTS = """
+SELECT 'unreconciled', credential_id::text, user_id, '', '', required_at FROM execution_reconciliation r
+WHERE r.clean_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM policies_exchangecredential c WHERE c.id = r.credential_id AND c.frozen)
+UNION ALL
+SELECT 'in_doubt', '', s.user_id, s.strategy_id, s.symbol, NULL FROM execution_order o
+JOIN execution_signal s ON s.id = o.signal_id WHERE o.status = 'needs_attention'
+UNION ALL
+SELECT 'orphan', client_order_id, user_id, '', '', NULL FROM execution_orphan
+WHERE order_id IS NULL AND client_order_id <> ''
+"""
+
+
+def _doubts() -> dict[str, Any]:
+    """The few rows that hold trading up: accounts to compare, orders in doubt, orders without a row."""
+    found: dict[str, set[Any]] = {"unreconciled": set(), "in_doubt": set(), "orphan": set()}
+    held: dict[int, datetime] = {}
+    for kind, name, user_id, strategy_id, symbol, required_at in fetch(_DOUBTS, {}):
+        found[kind].add((user_id, strategy_id, symbol) if kind == "in_doubt" else name)
+        if kind == "unreconciled":
+            held[user_id] = max(required_at, held.get(user_id, required_at))
+    return {
+        "unreconciled": frozenset(found["unreconciled"]),
+        "in_doubt": frozenset(found["in_doubt"]),
+        "orphans": frozenset(found["orphan"]),
+        "held_before": held,
+    }
 
 
 def known_facts() -> Facts:

@@ -1,6 +1,7 @@
 """Taking work from the database: each row is taken by one worker, urgent first, in turn over the users."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -112,7 +113,9 @@ WITH RECURSIVE users (user_id) AS (
     SELECT head.* FROM users u CROSS JOIN LATERAL (
         SELECT s.id, s.priority, s.received_at,
                row_number() OVER (ORDER BY s.priority, s.received_at) AS turn
-        FROM execution_signal s WHERE s.status = 'pending' AND s.user_id = u.user_id
+        FROM execution_signal s WHERE s.status = 'pending' AND s.user_id = u.user_id AND NOT EXISTS (
+            SELECT 1 FROM unnest(%(held)s::int[], %(before)s::timestamptz[]) AS held (user_id, before)
+            WHERE held.user_id = s.user_id AND s.received_at < held.before AND s.expires_at > clock_timestamp())
         ORDER BY s.priority, s.received_at LIMIT (SELECT size FROM share)
     ) head WHERE u.user_id IS NOT NULL
 ), chosen AS (
@@ -129,12 +132,15 @@ RETURNING s.id, s.user_id, s.symbol, s.strategy_id, s.requested_exchange, s.requ
 """
 
 
-def claim_signals(limit: int) -> list[ClaimedSignal]:
+def claim_signals(limit: int, held_before: Mapping[int, datetime] | None = None) -> list[ClaimedSignal]:
     """Take up to `limit` pending signals, and at least one if there is any.
 
-    One statement; another worker's rows are skipped, not waited for.
+    One statement; another worker's rows are skipped, not waited for. held_before: users whose signals from before that
+    instant are left where they are, because an order of theirs may exist already; those that expired are not.
     """
-    rows = fetch(_CLAIM_SIGNALS, {"limit": limit, "lease": SIGNAL_LEASE_S})
+    held = held_before or {}
+    params = {"limit": limit, "lease": SIGNAL_LEASE_S, "held": list(held), "before": list(held.values())}
+    rows = fetch(_CLAIM_SIGNALS, params)
     return [_claimed_signal(*row) for row in rows]
 
 
@@ -174,7 +180,9 @@ WITH slots AS (
 ), heads AS (
     SELECT head.id FROM slots CROSS JOIN LATERAL (
         SELECT o.id FROM execution_order o
-        WHERE o.status = 'queued' AND o.exchange_id = slots.exchange_id AND (NOT o.exclusive OR NOT EXISTS (
+        WHERE o.status = 'queued' AND o.exchange_id = slots.exchange_id
+          AND (o.credential_id IS NULL OR o.credential_id <> ALL(%(unreconciled)s::uuid[]))
+          AND (NOT o.exclusive OR NOT EXISTS (
             SELECT 1 FROM execution_order other
             WHERE other.credential_id = o.credential_id AND other.symbol = o.symbol AND other.exclusive
               AND (other.status IN ('submitting', 'unknown', 'needs_attention')
@@ -198,8 +206,13 @@ SELECT {_ORDER_COLUMNS} FROM moved o JOIN execution_signal s ON s.id = o.signal_
 """
 
 
-def claim_orders(free: dict[str, int], *, validity_s: float, check_after_s: float) -> list[WorkingOrder]:
-    """Move queued orders to `submitting` and commit, up to `free[exchange]` each. Only then may they be sent."""
+def claim_orders(
+    free: dict[str, int], *, validity_s: float, check_after_s: float, unreconciled: Iterable[str] = ()
+) -> list[WorkingOrder]:
+    """Move queued orders to `submitting` and commit, up to `free[exchange]` each. Only then may they be sent.
+
+    unreconciled: ids of keys whose orders stay, because one of them may have been sent already.
+    """
     if not free:
         return []
     params = {
@@ -207,6 +220,7 @@ def claim_orders(free: dict[str, int], *, validity_s: float, check_after_s: floa
         "free": list(free.values()),
         "validity": validity_s,
         "check_after": check_after_s,
+        "unreconciled": list(unreconciled),
     }
     try:
         with transaction.atomic():
@@ -231,6 +245,13 @@ SELECT {_ORDER_COLUMNS} FROM leased o JOIN execution_signal s ON s.id = o.signal
 def claim_checks(limit: int) -> list[WorkingOrder]:
     """Take orders whose outcome must be asked for: open ones, unknown ones, and those a dead worker left behind."""
     return [_working_order(*row) for row in fetch(_CLAIM_CHECKS, {"limit": limit, "lease": CHECK_LEASE_S})]
+
+
+def working_order(order_id: UUID) -> WorkingOrder:
+    """One order as workers see it; claims nothing."""
+    statement = f"SELECT {_ORDER_COLUMNS} FROM execution_order o JOIN execution_signal s ON s.id = o.signal_id"
+    (row,) = fetch(f"{statement} WHERE o.id = %(id)s", {"id": order_id})
+    return _working_order(*row)
 
 
 def _working_order(

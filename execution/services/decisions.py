@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import transaction
 
+from execution.domain.ids import order_id
 from execution.domain.orders import OrderStatus, OrderType, SignalStatus, TimeInForce
 from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.sql import as_rows, execute, fetch, names_of, recordset
@@ -187,7 +188,7 @@ def _order_of(item: Decided, now: datetime, validity_s: float) -> WorkingOrder:
     order, signal = item.order, item.signal
     assert order is not None
     return WorkingOrder(
-        id=uuid4(),
+        id=order_id(signal.id, signal.attempt + 1),
         signal_id=signal.id,
         user_id=signal.user_id,
         exchange=order.exchange,

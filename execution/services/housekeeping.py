@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from execution.domain.market import Market as MarketFacts
@@ -17,6 +17,7 @@ from execution.exchanges.registry import adapters
 from execution.models import ExchangeHealth, HealthSample, Market
 from execution.services import health
 from execution.services.executor import Executor
+from execution.services.sql import fetch
 from policies.domain.policy import Policy
 
 logger = structlog.get_logger(__name__)
@@ -28,18 +29,27 @@ KEEP_SAMPLES = timedelta(days=7)
 
 @contextmanager
 def only_one(name: str) -> Iterator[bool]:
-    """True for one process at a time, by an advisory lock that ends with its transaction."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"housekeeping:{name}"])
-        yield cursor.fetchone()[0]
+    """True for one process at a time, by an advisory lock of this thread's connection.
+
+    Not of a transaction: waiting for exchanges inside one would be ended as idle. It ends with the connection at the
+    latest, so a process that dies leaves nothing locked.
+    """
+    key = f"housekeeping:{name}"
+    mine = bool(fetch("SELECT pg_try_advisory_lock(hashtext(%(key)s))", {"key": key})[0][0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            fetch("SELECT pg_advisory_unlock(hashtext(%(key)s))", {"key": key})
 
 
 def poll_health(executor: Executor, policy: Policy) -> list[str]:
     """Check all exchanges that are due; returns their slugs."""
-    slugs = health.due(policy, timezone.now())
-    if slugs:
-        executor.submit(executor.poll(slugs)).result(timeout=health.PING_TIMEOUT_S + 5)
-    return slugs
+    with only_one("poll_health") as mine:
+        slugs = health.due(policy, timezone.now()) if mine else []
+        if slugs:
+            executor.submit(executor.duties.poll(slugs)).result(timeout=health.PING_TIMEOUT_S + 5)
+        return slugs
 
 
 CREDENTIALS_TIMEOUT_S = 60.0
@@ -48,7 +58,7 @@ CREDENTIALS_TIMEOUT_S = 60.0
 def check_credentials(executor: Executor) -> int:
     """Ask the exchanges about keys that are due, one process at a time; how many there were."""
     with only_one("check_credentials") as mine:
-        return executor.submit(executor.check_due_keys()).result(timeout=CREDENTIALS_TIMEOUT_S) if mine else 0
+        return executor.submit(executor.duties.check_due_keys()).result(timeout=CREDENTIALS_TIMEOUT_S) if mine else 0
 
 
 _refreshing = threading.Lock()
@@ -59,7 +69,7 @@ def refresh_markets(executor: Executor, policy: Policy, *, force: bool = False) 
     if not _refreshing.acquire(blocking=force):
         return []  # the last round still waits for a slow exchange
     try:
-        asked = {slug: executor.submit(executor.markets(slug)) for slug in _stale_lists(policy, force=force)}
+        asked = {slug: executor.submit(executor.duties.markets(slug)) for slug in _stale_lists(policy, force=force)}
         return [slug for slug, answer in asked.items() if _store_answer(slug, answer)]
     finally:
         _refreshing.release()

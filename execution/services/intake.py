@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from execution import metrics
+from execution.domain.ids import signal_id
 from execution.domain.orders import PRIORITY, OrderType, Side, SignalType, TimeInForce
+from execution.services.installation import installation_id
 from execution.services.sql import as_rows, fetch, names_of, recordset
 from execution.services.wake import waker
 from policies.domain.policy import Mode
@@ -97,7 +99,7 @@ SELECT id, %(user_id)s, %(token_id)s, key, body_hash, %(now)s, symbol, side, amo
        limit_price, time_in_force, signal_type, strategy_id, exchange, mode, slippage,
        priority, expires_at, extra::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL
 FROM fresh
-ON CONFLICT (user_id, idempotency_key) DO NOTHING
+ON CONFLICT DO NOTHING
 RETURNING idempotency_key
 """
 _FIND = """
@@ -110,8 +112,9 @@ def store_signals(
     signals: Sequence[NewSignal], *, user_id: int, token_id: int | None, now: datetime, max_age_s: int
 ) -> list[Receipt]:
     """Store all signals or none, in one statement; a receipt for each, in order. Keys must differ within one call."""
-    ids = [uuid4() for _ in signals]
-    rows = [_row(signal, signal_id, now, max_age_s) for signal, signal_id in zip(signals, ids, strict=True)]
+    installation = installation_id()
+    ids = [signal_id(installation, user_id, signal.idempotency_key) for signal in signals]
+    rows = [_row(signal, new_id, now, max_age_s) for signal, new_id in zip(signals, ids, strict=True)]
     params = {"rows": as_rows(rows, names_of(_SIGNAL)), "user_id": user_id, "token_id": token_id, "now": now}
     stored = {row[0] for row in fetch(_STORE, params)}
     known = {}
@@ -122,26 +125,26 @@ def store_signals(
     if stored:
         waker.wake(urgent=any(_priority(signal) <= URGENT_PRIORITY for signal in signals))
     return [
-        Receipt(Outcome.STORED, signal_id, now)
+        Receipt(Outcome.STORED, new_id, now)
         if signal.idempotency_key in stored
         else _earlier(signal, known.get(signal.idempotency_key))
-        for signal, signal_id in zip(signals, ids, strict=True)
+        for signal, new_id in zip(signals, ids, strict=True)
     ]
 
 
 def _earlier(signal: NewSignal, known: tuple[str, UUID, datetime] | None) -> Receipt:
     if known is None:
         return Receipt(Outcome.IN_PROGRESS)
-    first_hash, signal_id, received_at = known
+    first_hash, found_id, received_at = known
     if first_hash != signal.body_hash:
         return Receipt(Outcome.KEY_REUSED)
-    return Receipt(Outcome.REPLAYED, signal_id, received_at)
+    return Receipt(Outcome.REPLAYED, found_id, received_at)
 
 
-def _row(signal: NewSignal, signal_id: UUID, now: datetime, max_age_s: int) -> tuple[Any, ...]:
+def _row(signal: NewSignal, new_id: UUID, now: datetime, max_age_s: int) -> tuple[Any, ...]:
     latest = min(now, signal.sent_at or now) + timedelta(seconds=max_age_s)
     return (
-        signal_id,
+        new_id,
         signal.idempotency_key,
         signal.body_hash,
         signal.symbol,

@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     STRATEGY_DISABLED = "STRATEGY_DISABLED"
     TRADING_HALTED = "TRADING_HALTED"
     TRADING_REDUCING = "TRADING_REDUCING"
+    ORDER_IN_DOUBT = "ORDER_IN_DOUBT"
     UNKNOWN_EXCHANGE = "UNKNOWN_EXCHANGE"
     NO_HEALTHY_EXCHANGE = "NO_HEALTHY_EXCHANGE"
     NO_ELIGIBLE_EXCHANGE = "NO_ELIGIBLE_EXCHANGE"
@@ -57,6 +58,7 @@ class ReasonCode(StrEnum):
     EXCHANGE_DOWN = "EXCHANGE_DOWN"
     UNHEALTHY = "UNHEALTHY"
     HEALTH_STALE = "HEALTH_STALE"
+    NOT_RECONCILED = "NOT_RECONCILED"
     EXCHANGE_NOT_PERMITTED = "EXCHANGE_NOT_PERMITTED"
     NO_CREDENTIAL = "NO_CREDENTIAL"
     CREDENTIAL_FROZEN = "CREDENTIAL_FROZEN"
@@ -76,7 +78,9 @@ class ReasonCode(StrEnum):
     NOT_SENT = "NOT_SENT"
     NOT_PLACED = "NOT_PLACED"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    ADOPTED = "ADOPTED"
     NEEDS_ATTENTION = "NEEDS_ATTENTION"
+    RESOLVED_BY_PERSON = "RESOLVED_BY_PERSON"
     NO_FILL = "NO_FILL"
     PARTLY_FILLED = "PARTLY_FILLED"
     CANCELLED_BY_CLIENT = "CANCELLED_BY_CLIENT"
@@ -185,6 +189,11 @@ MANUAL: dict[ReasonCode, Entry] = {
         "An operator chose 'reduce only'.",
         "Send a smaller sell of what is held, or wait for the release.",
     ),
+    R.ORDER_IN_DOUBT: Entry(
+        "An earlier order of this strategy in this pair may be live at an exchange, and a person has to find out.",
+        "The exchange answers no look-ups.",
+        "Resolve the order under Needs attention; new signals pass from then on.",
+    ),
     R.UNKNOWN_EXCHANGE: Entry(
         "The signal names an exchange that is unknown or not enabled.",
         "A typo in `exchange`.",
@@ -267,6 +276,11 @@ MANUAL: dict[ReasonCode, Entry] = {
         "The scheduler (beat) does not run.",
         "Start beat; see the Desk's system line.",
     ),
+    R.NOT_RECONCILED: Entry(
+        "The user's orders at this exchange have not been compared with ours since the platform was away.",
+        "All workers were gone for a while, or a backup was restored, and the exchange has not answered yet.",
+        "Wait a few seconds. If it stays, Needs attention says what the exchange answers.",
+    ),
     R.EXCHANGE_NOT_PERMITTED: Entry(
         "This user may not trade on this exchange.", "Policy.", "Add the exchange under Trading permissions."
     ),
@@ -326,10 +340,20 @@ MANUAL: dict[ReasonCode, Entry] = {
         "A time-out or an error after sending.",
         "Nothing: it is looked up and never sent again before that is settled.",
     ),
+    R.ADOPTED: Entry(
+        "The order was found at the exchange and had no row here, or one that said it had not been sent.",
+        "A backup was restored after the order was sent.",
+        "Nothing: its fills are fetched and the signal ends by itself. See Needs attention for what else was found.",
+    ),
     R.NEEDS_ATTENTION: Entry(
         "The outcome could not be settled automatically.",
         "The exchange does not answer look-ups.",
         "Resolve it by hand.",
+    ),
+    R.RESOLVED_BY_PERSON: Entry(
+        "A person made sure that an order of unknown fate was never placed.",
+        "The exchange answered no look-ups.",
+        "Send the signal again if it is still wanted.",
     ),
     R.NO_FILL: Entry(
         "The order ended at the exchange without a fill.",

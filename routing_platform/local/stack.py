@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from execution.domain.queues import QUEUES
 from execution.simulator.client import SimulatorControl
 from execution.simulator.process import RunningSimulator, running_simulator
 from routing_platform.local import children, paths
@@ -113,7 +114,7 @@ def commands(*, workers: int, beat: bool) -> dict[str, list[str]]:
         "web": [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "routing_platform.wsgi"],
     }
     for number in range(1, workers + 1):
-        queues = "exit,entry,health,background"
+        queues = ",".join(QUEUES)
         found[f"worker{number}"] = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", queues, "-n", f"w{number}@%h"]
     if beat:
         found["beat"] = [*celery, "beat"]

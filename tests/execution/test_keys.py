@@ -31,7 +31,7 @@ def change_account(platform, name="algo1", secret=SECRET, **permissions):
 
 
 def check_keys(platform):
-    return platform.executor.submit(platform.executor.check_due_keys()).result(10)
+    return platform.executor.submit(platform.executor.duties.check_due_keys()).result(10)
 
 
 def test_keys_revoked_while_running_are_frozen_and_the_exchange_stays_in_use(platform):

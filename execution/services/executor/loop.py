@@ -1,8 +1,6 @@
 """The executor's thread and event loop: claims work, hands it to the stages, sweeps for what was missed."""
 
 import asyncio
-import os
-import socket
 import threading
 import time
 from collections import Counter
@@ -18,32 +16,34 @@ from django.db import Error as DatabaseError
 
 from execution import metrics
 from execution.domain import life
-from execution.domain.market import Market
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
 from execution.domain.router import Facts
 from execution.exchanges.firi_auth import FiriSigning
 from execution.exchanges.registry import AdapterPool
 from execution.selectors import facts as facts_selector
-from execution.services import claims, credential_checks, health
+from execution.services import claims, health
 from execution.services.budgets import Banned, Budgets
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.checker import Checker, CheckOptions
+from execution.services.executor.duties import Duties
+from execution.services.executor.reconciler import Reconciler
 from execution.services.executor.recorder import Recorder
 from execution.services.executor.routing_stage import RoutingStage
 from execution.services.executor.sender import Sender
 from execution.services.executor.slots import Slots
+from execution.services.executor.standing import Standing
 from execution.services.executor.threads import DatabaseThreads
-from execution.services.heartbeat import beat
 from execution.services.ledger import Move
 from execution.services.market_data import BookCache
 from policies import snapshot
-from policies.domain.policy import CredentialRef, Mode, Policy
+from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
 
 logger = structlog.get_logger(__name__)
 
 SWEEP_INTERVAL_S = 1.0
+RECONCILE_INTERVAL_S = 0.5
 POLICY_INTERVAL_S = 0.25
 HEARTBEAT_INTERVAL_S = 5.0
 BUSY_PAUSE_S = 0.005
@@ -83,8 +83,6 @@ class Executor:
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
-        self.started_at = datetime.now(UTC)
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     def start(self) -> None:
         """Start the thread; returns when it runs."""
@@ -122,10 +120,11 @@ class Executor:
         background = [
             asyncio.create_task(self._recorder.run()),
             asyncio.create_task(self._every(POLICY_INTERVAL_S, self._refresh_policy)),
-            asyncio.create_task(self._every(HEARTBEAT_INTERVAL_S, self._beat)),
+            asyncio.create_task(self._every(HEARTBEAT_INTERVAL_S, self._standing.beat)),
+            asyncio.create_task(self._every(RECONCILE_INTERVAL_S, self._reconcile)),
         ]
         try:
-            await self._first_policy()
+            await self._begin()
             while not self._stopping:
                 await self._turn()
             await self._drain()
@@ -135,6 +134,7 @@ class Executor:
             await asyncio.gather(*background, return_exceptions=True)
             await self.connections.close()
             await self._budgets.close()
+            self._standing.close()
             self._database.close()
 
     def _build(self) -> None:
@@ -148,6 +148,7 @@ class Executor:
         self._signals_waiting = False
         self._database = DatabaseThreads()
         self._slots = Slots(options.max_in_flight)
+        self._standing = Standing(self._database, options.redis_url, lambda: self._slots.in_flight)
         self._budgets = Budgets(options.redis_url, share=options.rate_limit_share, on_ban=self._banned)
         pool = AdapterPool(
             base_urls=options.base_urls,
@@ -167,12 +168,14 @@ class Executor:
             options.checks,
             timeout_s=options.timeout_s + 1,
         )
+        self.duties = Duties(self._database, self.connections, self._policy, self._refresh_policy, self._spawn)
+        self._reconciler = Reconciler(self._database, self.connections, self._policy, self._reconciled)
         self._routing = RoutingStage(
             self._database,
             BookCache(self.connections.public),
             self._slots,
             lambda: (self._policy(), self._facts()),
-            self.refresh_health,
+            self.duties.refresh_health,
             self._left_queued,
             validity_s=options.validity_s,
             check_after_s=options.check_after_s,
@@ -194,6 +197,8 @@ class Executor:
 
     async def _claim(self) -> bool:
         """Take what there is and start it. True if there may be more."""
+        if not self._standing.may_claim:
+            return False
         await self._refresh_policy()
         if time.monotonic() - self._swept_at >= SWEEP_INTERVAL_S:
             self._swept_at = time.monotonic()
@@ -207,7 +212,11 @@ class Executor:
             return False
         self._queued.difference_update(free)
         orders = await self._database.run(
-            claims.claim_orders, free, validity_s=self._options.validity_s, check_after_s=self._options.check_after_s
+            claims.claim_orders,
+            free,
+            validity_s=self._options.validity_s,
+            check_after_s=self._options.check_after_s,
+            unreconciled=self._facts().unreconciled,
         )
         taken = Counter(order.exchange for order in orders)
         self._queued.update(slug for slug, count in free.items() if taken[slug] == count)
@@ -224,7 +233,7 @@ class Executor:
         self._signals_waiting = not limit
         if not limit:
             return False
-        signals = await self._database.run(claims.claim_signals, limit)
+        signals = await self._database.run(claims.claim_signals, limit, self._facts().held_before)
         self._signals_waiting = bool(signals)
         if signals:
             await self._refresh_facts()
@@ -238,6 +247,7 @@ class Executor:
     async def _sweep(self) -> None:
         """What no message tells: due look-ups, orders of dead workers, claims of dead workers, rows others stored."""
         self._queued.update(self._policy().exchanges)
+        await self._refresh_facts()  # what another worker reconciled is no longer held up
         for order in await self._database.run(claims.claim_checks, CHECK_BATCH):
             self._spawn(self._checker.check(order, self._recorder.put))
         await self._database.run(claims.return_stale_claims)
@@ -262,7 +272,7 @@ class Executor:
         for move in moves:
             _count(move)
             if move.code == ReasonCode.AUTHENTICATION_FAILED:
-                self._keys_refused(move.order)
+                self.duties.keys_refused(move.order)
             if move.status in NEVER_PLACED:
                 self._wakeup.set()  # the signal may be pending again, for the next exchange
             if move.order.exclusive and move.status not in IN_DOUBT:
@@ -290,44 +300,15 @@ class Executor:
         if facts_selector.age_s() >= facts_selector.MAX_AGE_S:
             await self._database.run(facts_selector.current_facts)
 
-    async def refresh_health(self, slugs: Iterable[str]) -> None:
-        """Check these exchanges now, together, and read the result."""
-        await health.check_and_store(slugs, self.connections, self._database.run, self._policy())
+    async def _reconcile(self) -> None:
+        if self._standing.may_claim:
+            await self._reconciler.turn()
+
+    async def _reconciled(self) -> None:
+        """An account was compared: what waited for it may go on."""
         await self._database.run(facts_selector.refresh_facts)
-
-    async def poll(self, slugs: Iterable[str]) -> None:
-        """The scheduled health check: as `refresh_health`, with a longer patience."""
-        await self._refresh_policy()
-        await health.check_and_store(
-            slugs, self.connections, self._database.run, self._policy(), timeout_s=health.PING_TIMEOUT_S
-        )
-
-    async def check_due_keys(self) -> int:
-        """Ask the exchanges about the keys that are due; how many were."""
-        due = await self._database.run(credential_checks.due)
-        await self._refresh_policy()
-        policy = self._policy()
-        found = [policy.credentials.get((user_id, slug, Mode(mode))) for user_id, slug, mode in due]
-        await asyncio.gather(*(self._check_keys(keys) for keys in found if keys is not None and not keys.frozen))
-        return len(due)
-
-    async def _check_keys(self, keys: CredentialRef) -> None:
-        await credential_checks.check(self.connections, self._database.run, self._policy(), keys)
-
-    def _keys_refused(self, order: WorkingOrder) -> None:
-        """An order was refused for its keys: if they are refused once more they are frozen."""
-        keys = self._policy().credentials.get((order.user_id, order.exchange, order.mode))
-        if keys is not None and not keys.frozen:
-            self._spawn(self._check_keys(keys))
-
-    async def markets(self, slug: str) -> Sequence[Market]:
-        """The pairs an exchange lists now. Raises ExchangeError."""
-        return await self.connections.public(slug).markets()
-
-    async def _beat(self) -> None:
-        await self._database.run(
-            beat, self.name, kind="worker", started_at=self.started_at, in_flight=self._slots.in_flight
-        )
+        self._queued.update(self._policy().exchanges)
+        self._wakeup.set()
 
     async def _every(self, seconds: float, work: Any) -> None:
         while True:
@@ -335,18 +316,20 @@ class Executor:
                 await work()
             except DatabaseError as e:
                 logger.warning("housekeeping_failed", work=work.__name__, error=str(e))
+            except Exception as e:
+                # A worker whose heartbeat or reconciliation has ended for ever would look alive and be deaf.
+                logger.exception("housekeeping_failed", work=work.__name__, error=str(e))
             await asyncio.sleep(seconds)
 
-    async def _first_policy(self) -> None:
-        """Without policy nothing may be claimed; a database that is not there yet is waited for."""
-        while not self._stopping:
+    async def _begin(self) -> None:
+        """A database that is not there yet, or not migrated for this code, is waited for."""
+        while not self._stopping and not self._standing.begun:
             try:
-                await self._database.run(snapshot.refresh)
+                await self._standing.begin()
             except DatabaseError as e:
                 logger.warning("waiting_for_database", error=str(e))
+            if not self._standing.begun:
                 await asyncio.sleep(SWEEP_INTERVAL_S)
-            else:
-                return
 
     async def _wait(self, seconds: float) -> None:
         try:

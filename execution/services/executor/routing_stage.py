@@ -20,6 +20,7 @@ from execution.services.decisions import Decided, store_decisions
 from execution.services.executor.slots import Slots
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
+from execution.services.reconcile.orders import adopt_orphan, already_placed
 from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
 
@@ -81,6 +82,8 @@ class RoutingStage:
     async def _route(self, asked: Sequence[tuple[ClaimedSignal, Question]], batch: _Batch) -> None:
         policy, facts = self._policy_and_facts()
         now = timezone.now()
+        if facts.orphans:
+            asked = await self._unexplained(asked, facts, batch)
         decided: list[Decided] = []
         groups: dict[_Group, list[tuple[ClaimedSignal, Question, Answer]]] = defaultdict(list)
         answers = _route_each(policy, facts, {question for _, question in asked}, now)
@@ -99,6 +102,19 @@ class RoutingStage:
             self._store(decided, batch),
             *(self._price(group, members, policy, facts, batch) for group, members in groups.items()),
         )
+
+    async def _unexplained(
+        self, asked: Sequence[tuple[ClaimedSignal, Question]], facts: Facts, batch: _Batch
+    ) -> list[tuple[ClaimedSignal, Question]]:
+        """Signals whose order was seen at an exchange already get its row, and nothing is sent for them."""
+        left = []
+        for signal, question in asked:
+            placed = already_placed(signal.id, signal.attempt, facts.orphans)
+            if placed and await self._database.run(adopt_orphan, signal.id, placed):
+                self._decided(batch, 1)
+            else:
+                left.append((signal, question))
+        return left
 
     async def _checked_again(self, answers: Iterable[Answer | Refused]) -> bool:
         """Stale health in the way of some signal: check those exchanges once, together, before deciding."""
