@@ -21,6 +21,9 @@ exchange_health_checks_total = Counter("exchange_health_checks_total", "Health c
 exchange_health_check_duration_seconds = Histogram(
     "exchange_health_check_duration_seconds", "How long a health check took.", ["exchange"], buckets=_FAST
 )
+circuit_transitions_total = Counter(
+    "circuit_transitions_total", "Changes of an exchange's circuit breaker.", ["exchange", "state"]
+)
 trades_routed_total = Counter("trades_routed_total", "Orders made from signals.")
 routing_latency_seconds = Histogram("routing_latency_seconds", "Claim of a signal to its decision.", buckets=_FAST)
 executions_total = Counter("executions_total", "Orders that ended or left the fast path.", ["exchange", "outcome"])

@@ -138,7 +138,8 @@ class _Exchanges:
         (
             "name", "enabled", "mode", "region", "maker_fee_bps", "taker_fee_bps", "max_in_flight",
             "degraded_above_ms", "stale_after_s", "health_interval_s", "maintenance_from", "maintenance_to",
-            "maintenance_note",
+            "maintenance_note", "breaker_failures", "breaker_failure_percent", "breaker_slow_percent",
+            "breaker_first_open_s", "breaker_longest_open_s", "breaker_probes", "breaker_successes",
         ),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from policies.domain.policy import (
+    BreakerRules,
     CredentialRef,
     ExchangePolicy,
     Mode,
@@ -157,6 +158,15 @@ def _exchange(row: Exchange) -> ExchangePolicy:
         health_interval_s=row.health_interval_s,
         maintenance_from=row.maintenance_from,
         maintenance_to=row.maintenance_to,
+        breaker=BreakerRules(
+            failures_to_open=row.breaker_failures,
+            failure_share=row.breaker_failure_percent / 100,
+            slow_share=row.breaker_slow_percent / 100,
+            first_open_s=row.breaker_first_open_s,
+            longest_open_s=row.breaker_longest_open_s,
+            probes=row.breaker_probes,
+            successes_to_close=row.breaker_successes,
+        ),
     )
 
 

@@ -66,6 +66,20 @@ class ExchangeAdmin(HaltRow, PolicyAdmin):
         ("Routing", {"fields": ("enabled", "mode", "max_in_flight")}),
         ("Fees", {"fields": ("maker_fee_bps", "taker_fee_bps")}),
         ("Health", {"fields": ("health_interval_s", "stale_after_s", "degraded_above_ms")}),
+        (
+            "Breaker",
+            {
+                "fields": (
+                    "breaker_failures",
+                    "breaker_failure_percent",
+                    "breaker_slow_percent",
+                    "breaker_first_open_s",
+                    "breaker_longest_open_s",
+                    "breaker_probes",
+                    "breaker_successes",
+                )
+            },
+        ),
         ("Maintenance", {"fields": ("maintenance_from", "maintenance_to", "maintenance_note")}),
     )
 

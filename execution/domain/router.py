@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from execution.domain.breaker import Breaker, BreakerState
+from execution.domain.breaker import at as breaker_at
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market
 from policies.domain import permissions, trading_state
@@ -20,6 +22,7 @@ class Facts:
     in_doubt: user, strategy and pair of orders whose fate a person has to find out.
     orphans: client order ids that were seen at an exchange and have no row here.
     held_before: users whose signals from before an instant wait until their accounts were compared.
+    breakers: by exchange, and by exchange and id of keys; what is missing is closed.
     """
 
     health: Mapping[str, Health]
@@ -28,6 +31,7 @@ class Facts:
     in_doubt: frozenset[tuple[int, str, str]] = frozenset()
     orphans: frozenset[str] = frozenset()
     held_before: Mapping[int, datetime] = field(default_factory=dict)
+    breakers: Mapping[tuple[str, str | None], Breaker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,29 @@ def exchange_check(
             or _listing_problem(facts, slug, question.symbol)
             or _credential_problem(policy, facts, slug, question)
             or health_problem(policy, facts, slug, now)
+            or _breaker_problem(policy, facts, slug, question, now)
         )
 
     return check
+
+
+def _breaker_problem(policy: Policy, facts: Facts, slug: str, question: Question, now: datetime) -> Problem | None:
+    """Why the breaker of the exchange, or of this user's keys there, keeps new orders away. Half open lets some in."""
+    rules = policy.exchanges[slug].breaker
+    credential = policy.credentials.get((question.user_id, slug, mode_at(policy, question, slug)))
+    for key, code in (((slug, None), ReasonCode.CIRCUIT_OPEN), ((slug, _id(credential)), ReasonCode.KEYS_CIRCUIT_OPEN)):
+        known = facts.breakers.get(key)
+        if known is None or (key[1] is None and code == ReasonCode.KEYS_CIRCUIT_OPEN):
+            continue
+        now_is = breaker_at(known, rules, now)
+        if now_is.state == BreakerState.OPEN:
+            until = f" until {now_is.open_until:%H:%M:%S} UTC" if now_is.open_until else ""
+            return code, f"Its breaker is open{until}: {now_is.cause}"
+    return None
+
+
+def _id(credential: CredentialRef | None) -> str | None:
+    return credential.id if credential else None
 
 
 def health_problem(policy: Policy, facts: Facts, slug: str, now: datetime) -> Problem | None:

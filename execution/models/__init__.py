@@ -1,5 +1,6 @@
 """Rows that the machine writes: signals, decisions, orders, fills, positions, health, markets."""
 
+from execution.models.breaker import CircuitBreaker
 from execution.models.decision import Decision
 from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
 from execution.models.installation import Installation
@@ -14,6 +15,7 @@ __all__ = [
     "BalanceCheck",
     "BalanceMark",
     "BookBreak",
+    "CircuitBreaker",
     "Decision",
     "ExchangeHealth",
     "FeeTotal",

@@ -1,8 +1,9 @@
+from django.conf import settings
 from django.db import models
 
 from execution.domain.health import HealthStatus
 from execution.models.fields import choices_of
-from policies.models import Exchange
+from policies.models import Exchange, ExchangeCredential
 
 
 class ExchangeHealth(models.Model):
@@ -47,14 +48,33 @@ class HealthSample(models.Model):
         return f"{self.exchange_id} {'ok' if self.ok else 'failed'}"
 
 
+class HealthEventKind(models.TextChoices):
+    """What changed: the health, the circuit breaker, or whether the exchange lets us in at all."""
+
+    STATUS = "status", "health"
+    BREAKER = "breaker", "breaker"
+    BAN = "ban", "ban"
+
+
 class HealthEvent(models.Model):
-    """One change of an exchange's status."""
+    """One change at an exchange, with its cause."""
 
     exchange = models.ForeignKey(Exchange, on_delete=models.CASCADE, related_name="health_events")
+    kind = models.CharField(max_length=8, choices=HealthEventKind.choices, default=HealthEventKind.STATUS)
+    credential = models.ForeignKey(
+        ExchangeCredential, null=True, on_delete=models.CASCADE, related_name="+", help_text="Of these keys only."
+    )
     at = models.DateTimeField()
     old_status = models.CharField(max_length=12)
     new_status = models.CharField(max_length=12)
     detail = models.CharField(max_length=300, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who did it; empty: the platform.",
+    )
 
     class Meta:
         ordering = ["-at"]

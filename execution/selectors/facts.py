@@ -10,6 +10,7 @@ from execution.domain.market import Market as MarketFacts
 from execution.domain.router import Facts
 from execution.exchanges.registry import adapters
 from execution.models import ExchangeHealth, Market
+from execution.selectors.breakers import all_breakers
 from execution.selectors.query import fetch
 from policies.domain.symbols import glue_index
 from policies.snapshot import current_policy
@@ -56,7 +57,9 @@ def refresh_facts() -> Facts:
             markets[row.exchange_id] = _load_markets(row.exchange_id)
             _cache.versions[row.exchange_id] = row.markets_version
             _cache.glued = {}
-    _cache.facts = Facts({row.exchange_id: health_of(row) for row in rows}, markets, **_doubts())
+    _cache.facts = Facts(
+        {row.exchange_id: health_of(row) for row in rows}, markets, breakers=all_breakers(), **_doubts()
+    )
     _cache.read_at = asked_at
     return _cache.facts
 

@@ -8,6 +8,7 @@ from execution.domain.sizing import Capabilities
 from execution.exchanges import registry
 from execution.exchanges.base import Exchange
 from execution.exchanges.errors import NotSent
+from execution.services.observing import ObservedExchange, Watch
 from policies import crypto
 from policies.domain.policy import CredentialRef, ExchangePolicy, Mode
 from policies.domain.reasons import ReasonCode
@@ -22,15 +23,19 @@ RunInThread = Callable[..., Awaitable[dict[str, str]]]
 class Connections:
     """Adapters by exchange and keys. Used from one event loop only."""
 
-    def __init__(self, pool: registry.AdapterPool, run_in_thread: RunInThread) -> None:
+    def __init__(self, pool: registry.AdapterPool, run_in_thread: RunInThread, watch: Watch) -> None:
         self._pool = pool
+        self._watch = watch
+        self._public: dict[str, Exchange] = {}
         self._run_in_thread = run_in_thread
         self._private: OrderedDict[tuple[str, int], Exchange] = OrderedDict()
         self._opening: dict[tuple[str, int], asyncio.Lock] = {}
 
     def public(self, slug: str) -> Exchange:
         """The adapter for public data."""
-        return self._pool.public(slug)
+        if slug not in self._public:
+            self._public[slug] = ObservedExchange(self._pool.public(slug), self._watch)
+        return self._public[slug]
 
     async def for_order(self, exchange: ExchangePolicy, mode: Mode, credential: CredentialRef | None) -> Exchange:
         """The adapter that sends an order. Raises NotSent when the keys cannot be used."""
@@ -50,6 +55,7 @@ class Connections:
     async def close(self) -> None:
         """Close every connection."""
         self._private.clear()
+        self._public.clear()
         await self._pool.close()
 
     async def _open(self, key: tuple[str, int], credential: CredentialRef) -> Exchange:
@@ -62,7 +68,7 @@ class Connections:
                 adapter = self._pool.private(credential.exchange, secrets, key_name=credential.id, sandbox=sandbox)
             except (crypto.Unreadable, ValueError) as e:
                 raise NotSent(ReasonCode.CREDENTIAL_UNREADABLE, str(e)) from None
-            self._private[key] = adapter
+            self._private[key] = adapter = ObservedExchange(adapter, self._watch, credential.id)
             while len(self._private) > MAX_CLIENTS:
                 self._private.popitem(last=False)
         self._opening.pop(key, None)

@@ -63,6 +63,27 @@ class OnExtraPrecision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When a circuit breaker opens, for how long, and when it closes. Shares are of the calls in the window, 0 to 1.
+
+    min_calls: below so many calls in the window no share is looked at. calm_s: closed for so long, the next trip starts
+    with the first open time again; before, the doubling goes on, so that what flaps stays out ever longer.
+    """
+
+    failures_to_open: int = 5
+    failure_share: float = 0.5
+    slow_share: float = 0.8
+    min_calls: int = 20
+    window_s: float = 30.0
+    first_open_s: float = 60.0
+    longest_open_s: float = 300.0
+    jitter: float = 0.1
+    probes: int = 1
+    successes_to_close: int = 2
+    calm_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangePolicy:
     """One exchange as policy has it. Fees in basis points; `max_in_flight` is the count of unanswered orders."""
 
@@ -79,6 +100,7 @@ class ExchangePolicy:
     health_interval_s: int
     maintenance_from: datetime | None = None
     maintenance_to: datetime | None = None
+    breaker: BreakerRules = BreakerRules()
 
     def in_maintenance(self, now: datetime) -> bool:
         """Whether `now` lies in the entered maintenance window (open-ended if it has no end)."""

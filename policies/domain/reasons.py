@@ -59,6 +59,8 @@ class ReasonCode(StrEnum):
     UNHEALTHY = "UNHEALTHY"
     HEALTH_STALE = "HEALTH_STALE"
     NOT_RECONCILED = "NOT_RECONCILED"
+    CIRCUIT_OPEN = "CIRCUIT_OPEN"
+    KEYS_CIRCUIT_OPEN = "KEYS_CIRCUIT_OPEN"
     EXCHANGE_NOT_PERMITTED = "EXCHANGE_NOT_PERMITTED"
     NO_CREDENTIAL = "NO_CREDENTIAL"
     CREDENTIAL_FROZEN = "CREDENTIAL_FROZEN"
@@ -275,6 +277,16 @@ MANUAL: dict[ReasonCode, Entry] = {
         "The exchange's last health check is too old to rely on.",
         "The scheduler (beat) does not run.",
         "Start beat; see the Desk's system line.",
+    ),
+    R.CIRCUIT_OPEN: Entry(
+        "The exchange's circuit breaker is open: it failed too often, or an operator opened it.",
+        "The exchange fails, is slow, or cannot be reached from here.",
+        "Nothing: it is tried again after the time its page shows. An operator may close it by hand.",
+    ),
+    R.KEYS_CIRCUIT_OPEN: Entry(
+        "These keys failed too often at this exchange; others' keys are not affected.",
+        "Revoked keys, a changed IP list, or a clock that is off.",
+        "Check the keys in the admin and replace them if need be.",
     ),
     R.NOT_RECONCILED: Entry(
         "The user's orders at this exchange have not been compared with ours since the platform was away.",

@@ -72,6 +72,49 @@ class Exchange(models.Model):
         validators=[MinValueValidator(2)],
         help_text="Seconds between two health checks.",
     )
+    breaker_failures = models.PositiveSmallIntegerField(
+        "failures to open",
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="So many failed calls in a row open the breaker: new orders go elsewhere. Only the exchange's own "
+        "faults count, never a user's keys, money or mistakes.",
+    )
+    breaker_failure_percent = models.PositiveSmallIntegerField(
+        "failure share to open",
+        default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Percent of the calls of the last 30 s, from 20 calls on.",
+    )
+    breaker_slow_percent = models.PositiveSmallIntegerField(
+        "slow share to open",
+        default=80,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Percent of those calls that took longer than 'degraded above'.",
+    )
+    breaker_first_open_s = models.PositiveIntegerField(
+        "first open time",
+        default=60,
+        validators=[MinValueValidator(1)],
+        help_text="Seconds it stays open the first time. Each further time it is twice as long.",
+    )
+    breaker_longest_open_s = models.PositiveIntegerField(
+        "longest open time",
+        default=300,
+        validators=[MinValueValidator(1)],
+        help_text="Seconds; the doubling ends here.",
+    )
+    breaker_probes = models.PositiveSmallIntegerField(
+        "probes",
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="Orders one worker lets through at one time after the open time, to see whether it works again.",
+    )
+    breaker_successes = models.PositiveSmallIntegerField(
+        "successes to close",
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Probes that must succeed before everything passes again.",
+    )
     maintenance_from = models.DateTimeField(
         null=True, blank=True, help_text="UTC. From here to the end below new orders skip the exchange."
     )
@@ -94,6 +137,11 @@ class Exchange(models.Model):
                 name="exchange_stale_after_interval",
                 condition=Q(stale_after_s__gte=F("health_interval_s")),
                 violation_error_message="'Stale after' must be at least the health check interval.",
+            ),
+            models.CheckConstraint(
+                name="exchange_breaker_times_ordered",
+                condition=Q(breaker_longest_open_s__gte=F("breaker_first_open_s")),
+                violation_error_message="The longest open time must be at least the first one.",
             ),
         ]
 

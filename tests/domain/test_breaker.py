@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.domain.breaker import BreakerRules, BreakerState, Outcome, after_call, at, closed, force, release
+from execution.domain.breaker import BreakerState, Outcome, after_call, at, closed, force, release
+from policies.domain.policy import BreakerRules
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RULES = BreakerRules(jitter=0)

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.checker import Checker, CheckOptions
 from execution.services.executor.duties import Duties
+from execution.services.executor.pulse import Pulse
 from execution.services.executor.reconciler import Reconciler
 from execution.services.executor.recorder import Recorder
 from execution.services.executor.routing_stage import RoutingStage
@@ -44,6 +45,7 @@ logger = structlog.get_logger(__name__)
 
 SWEEP_INTERVAL_S = 1.0
 RECONCILE_INTERVAL_S = 0.5
+PULSE_INTERVAL_S = 0.5
 POLICY_INTERVAL_S = 0.25
 HEARTBEAT_INTERVAL_S = 5.0
 BUSY_PAUSE_S = 0.005
@@ -122,6 +124,7 @@ class Executor:
             asyncio.create_task(self._every(POLICY_INTERVAL_S, self._refresh_policy)),
             asyncio.create_task(self._every(HEARTBEAT_INTERVAL_S, self._standing.beat)),
             asyncio.create_task(self._every(RECONCILE_INTERVAL_S, self._reconcile)),
+            asyncio.create_task(self._every(PULSE_INTERVAL_S, self._pulse.share)),
         ]
         try:
             await self._begin()
@@ -157,7 +160,8 @@ class Executor:
             public_secrets=options.public_secrets,
             firi=options.firi,
         )
-        self.connections = Connections(pool, self._database.run)
+        self._pulse = Pulse(self._database, self._policy, facts_selector.known_facts, self._exchange_opened)
+        self.connections = Connections(pool, self._database.run, self._pulse)
         self._recorder = Recorder(self._database, self._recorded)
         self._checker = Checker(self.connections, self._policy, options.checks)
         self._sender = Sender(
@@ -290,7 +294,14 @@ class Executor:
         return policy
 
     def _facts(self) -> Facts:
-        return facts_selector.known_facts()
+        facts = facts_selector.known_facts()
+        if not self._pulse.ahead:
+            return facts
+        return replace(facts, breakers={**facts.breakers, **self._pulse.ahead})
+
+    def _exchange_opened(self) -> None:
+        """A breaker opened on this worker's own calls: the others are told now, not at the next round."""
+        self._spawn(self._pulse.share())
 
     async def _refresh_policy(self) -> None:
         if snapshot.checked_age_s() >= POLICY_INTERVAL_S:

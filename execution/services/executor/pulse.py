@@ -1,0 +1,84 @@
+"""How the exchanges do, from this worker's own calls: breakers move at once here and are shared a few times a second."""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from execution.domain import breaker as rules_of
+from execution.domain.breaker import Breaker, BreakerState, Outcome
+from execution.domain.router import Facts
+from execution.selectors.breakers import Key
+from execution.services import breakers
+from execution.services.breakers import Observed
+from execution.services.executor.threads import DatabaseThreads
+from execution.services.observing import Call, CallKind
+from policies.domain.policy import Policy
+
+logger = structlog.get_logger(__name__)
+
+
+class Pulse:
+    """Watches the calls of one worker. `on_opened` is called when an exchange just went out of use."""
+
+    def __init__(
+        self,
+        database: DatabaseThreads,
+        policy: Callable[[], Policy],
+        facts: Callable[[], Facts],
+        on_opened: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._policy = policy
+        self._facts = facts
+        self._on_opened = on_opened
+        self._unshared: deque[Observed] = deque()
+        self.ahead: dict[Key, Breaker] = {}
+        """Breakers whose newest calls the others do not know yet."""
+
+    def note(self, call: Call) -> None:
+        """See `Watch.note`."""
+        if call.kind != CallKind.PLACE:
+            return
+        at = datetime.fromtimestamp(call.at, UTC)
+        self._count(Observed((call.exchange, None), self._outcome(call), at, call.why))
+        keys = (call.exchange, call.credential)
+        if call.credential and (call.keys_failed or (not call.failed and self._was_failing(keys))):
+            outcome = Outcome.FAILURE if call.keys_failed else Outcome.SUCCESS
+            self._count(Observed(keys, outcome, at, call.why))
+
+    async def share(self) -> None:
+        """Fold what was seen into the rows that all workers read. Raises django.db.Error; nothing is lost then."""
+        calls = list(self._unshared)
+        if not calls:
+            return
+        await self._database.run(breakers.fold, calls, self._policy())
+        for _ in calls:
+            self._unshared.popleft()
+        left = {call.key for call in self._unshared}
+        self.ahead = {key: breaker for key, breaker in self.ahead.items() if key in left}
+
+    def _outcome(self, call: Call) -> Outcome:
+        if call.failed:
+            return Outcome.FAILURE
+        exchange = self._policy().exchanges.get(call.exchange)
+        slow_ms = exchange.degraded_above_ms if exchange else float("inf")
+        return Outcome.SLOW if call.took_s * 1000 > slow_ms else Outcome.SUCCESS
+
+    def _was_failing(self, key: Key) -> bool:
+        known = self._known(key)
+        return known is not None and (known.failures_in_row > 0 or known.state != BreakerState.CLOSED)
+
+    def _known(self, key: Key) -> Breaker | None:
+        return self.ahead.get(key) or self._facts().breakers.get(key)
+
+    def _count(self, call: Observed) -> None:
+        self._unshared.append(call)
+        before = self._known(call.key) or rules_of.closed(call.at)
+        rules = breakers.rules_for(self._policy(), call.key)
+        after = rules_of.after_call(before, rules, call.outcome, call.at, chance=random.random(), why=call.why)  # noqa: S311
+        self.ahead[call.key] = after
+        if after.state == BreakerState.OPEN and before.state != BreakerState.OPEN:
+            self._on_opened()
