@@ -62,11 +62,16 @@ class SimulatorControl:
         return self._call("POST", f"/control/exchanges/{exchange}", settings)
 
     def queue_fault(
-        self, exchange: str, kind: str, *, operation: str = "create_order", count: int = 1
+        self, exchange: str, kind: str, *, operation: str = "create_order", count: int = 1, after: int = 0
     ) -> dict[str, Any]:
-        """Let the next `count` requests of an operation fail in one way."""
-        fields = {"exchange": exchange, "operation": operation, "kind": kind, "count": count}
+        """Let the next `count` requests of an operation fail in one way, once `after` others have passed."""
+        fields = {"exchange": exchange, "operation": operation, "kind": kind, "count": count, "after": after}
         return self._call("POST", "/control/faults", fields)
+
+    def age(self, exchange: str, seconds: int) -> int:
+        """Let everything placed so far look older. Returns how many orders that are."""
+        aged: int = self._call("POST", "/control/age", {"exchange": exchange, "seconds": seconds})["orders"]
+        return aged
 
     def step(self, steps: int = 1, exchange: str | None = None) -> dict[str, int]:
         """Move the books in time; return every exchange's step."""

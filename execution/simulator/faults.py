@@ -41,11 +41,11 @@ class FaultSource:
     def __init__(self, seed: str) -> None:
         self._random = Random(seed)  # noqa: S311 - repeatable on purpose
         self._latency_random = Random(f"{seed}:latency")  # noqa: S311
-        self._queued: defaultdict[str, deque[FaultKind]] = defaultdict(deque)
+        self._queued: defaultdict[str, deque[FaultKind | None]] = defaultdict(deque)
 
-    def queue(self, operation: str, kind: FaultKind, count: int) -> None:
-        """Make the next `count` requests of an operation fail, before anything random does."""
-        self._queued[operation].extend([kind] * count)
+    def queue(self, operation: str, kind: FaultKind, count: int, after: int = 0) -> None:
+        """Make the next `count` requests of an operation fail, before anything random does; `after` pass before."""
+        self._queued[operation].extend([None] * after + [kind] * count)
 
     def draw(self, operation: str, rate: float, weights: dict[str, float]) -> FaultKind | None:
         """Return how this request fails, if it does."""

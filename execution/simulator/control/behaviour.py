@@ -25,14 +25,22 @@ def patch(simulator: Simulator, exchange: SimulatedExchange, body: Body) -> Resp
 
 
 def queue_fault(simulator: Simulator, body: Body) -> Response:
-    """POST /control/faults: let the next `count` requests of an operation fail in one way."""
-    body.allow("exchange", "operation", "kind", "count")
+    """POST /control/faults: let the next `count` requests of an operation fail in one way, `after` others."""
+    body.allow("exchange", "operation", "kind", "count", "after")
     exchange = find_exchange(simulator, body.text("exchange"))
     kind, operation, count = body.text("kind"), body.text("operation", "create_order"), body.count("count", 1)
     if kind not in set(FaultKind):
         raise ControlError(400, "UNKNOWN_FAULT", f"{kind!r} is not one of {', '.join(FaultKind)}")
-    exchange.faults.queue(operation, FaultKind(kind), count)
+    exchange.faults.queue(operation, FaultKind(kind), count, after=body.count("after", 0))
     return json_response({"exchange": exchange.slug, "operation": operation, "kind": kind, "count": count})
+
+
+def age(simulator: Simulator, body: Body) -> Response:
+    """POST /control/age: everything placed so far looks `seconds` older."""
+    body.allow("exchange", "seconds")
+    exchange, seconds = find_exchange(simulator, body.text("exchange")), body.count("seconds")
+    exchange.engine.age(seconds * 1_000_000)
+    return json_response({"exchange": exchange.slug, "orders": len(exchange.engine.orders)})
 
 
 def reset(simulator: Simulator, body: Body) -> Response:

@@ -131,6 +131,15 @@ class Exchange:
         """The orders placed after a moment."""
         return self.orders[bisect_right(self.orders, since, key=lambda order: order.placed_at) :]
 
+    def age(self, by: int) -> None:
+        """Move every order and trade into the past, in microseconds: what an exchange forgets depends on their age."""
+        for order in self.orders:
+            order.placed_at -= by
+            order.updated_at -= by
+            order.closed_at = None if order.closed_at is None else order.closed_at - by
+            for trade in order.trades:
+                trade.at -= by
+
     def _same_order(self, account: Account, client_order_id: str | None) -> Order | None:
         """The order to answer with instead of a new one. Raises `Refused` where a used id is an error."""
         rule = self.facts.client_ids
