@@ -42,9 +42,11 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class SeenOrder:
-    """An order that an exchange lists for an account, ours or not.
+    """An order as a listing shows it: ours, or one that somebody else placed with the same account.
 
-    client_order_id: '' where the exchange keeps none. amount: base units. created_at: epoch seconds, their clock.
+    client_order_id: empty where the exchange keeps none, or the order has none. amount: base units; of an order by
+    value, which names none, what it has filled. price: the limit, None for a market order. created_at: epoch seconds by
+    the exchange's clock.
     """
 
     client_order_id: str
@@ -105,14 +107,18 @@ class Exchange(Protocol):
         Raises ExchangeError.
         """
 
-    async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
-        """All orders of the account created at or after `since` (epoch seconds), open or not, in these pairs.
-
-        Complete, or ExchangeError. Exchanges that list over all pairs may return other pairs too.
-        """
-
     async def baseline(self, request: OrderRequest) -> Mapping[str, Any] | None:
         """What must be known before sending so that `look_up` can recognise the order; None if its id is enough."""
+
+    async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
+        """All orders of the account, open or closed, in these pairs, created at or after `since` (epoch seconds).
+
+        All or nothing: ExchangeError when a part is missing, when `since` is further back than the exchange tells
+        (`Traits.lists_back_s`), or when it says something that we do not understand. An exchange that lists without a
+        pair gives those of all pairs, whatever `symbols` holds (`Traits.lists_by_symbol`); at the others no symbols
+        means nothing. What exchanges forget of unfilled orders: decision 0012. It waits for the request limits as
+        long as they ask: minutes where there are many orders, so callers bound it.
+        """
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """The book now. Raises ExchangeError."""

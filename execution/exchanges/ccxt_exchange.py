@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,9 +13,10 @@ from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping
+from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder
 from execution.exchanges.ccxt_client import nonces_from, share_markets, signing
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
+from execution.exchanges.listing import Listing
 from execution.exchanges.metering import Meter, Unmetered
 from execution.exchanges.outcomes import OrderNotThere, asking, placing, refused
 from execution.exchanges.quirks.base import Quirks, RawOrder
@@ -26,6 +27,14 @@ logger = structlog.get_logger(__name__)
 
 NONCE_ATTEMPTS = 3
 Finder = Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]]
+
+SINCE_SLACK_S = 1.0
+"""A listing begins this much earlier: exchanges cut times, and clocks differ."""
+
+LONGEST_PAUSE_S = 60.0
+"""The longest a listing waits for its next page; a longer refusal is a ban."""
+
+MOST_PAUSES = 100
 
 
 class CcxtExchange:
@@ -98,6 +107,24 @@ class CcxtExchange:
     async def baseline(self, request: OrderRequest) -> Mapping[str, Any] | None:
         """None: our client order id identifies the order."""
         return None
+
+    async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
+        """See `Exchange.orders_since`."""
+        if since < time.time() - self._quirks.lists_back_s:
+            days = self._quirks.lists_back_s / 86_400
+            raise ExchangeError(ReasonCode.NEEDS_ATTENTION, f"{self.slug} lists the orders of {days:.0f} days only.")
+        if self._quirks.lists_by_symbol and not symbols:
+            return []
+        await self._ready()
+        ahead_s = self._clock_ahead_ms() / 1000
+        first = since - SINCE_SLACK_S - ahead_s
+        now = time.time() - ahead_s
+        with asking(self._quirks.rules):
+            orders = await self._quirks.list_orders(
+                Listing(self._client, self._ask_patiently, symbols, int(first * 1000), int(now * 1000))
+            )
+        by_id = {order.exchange_order_id: order for order in orders if order.created_at >= first}
+        return list(by_id.values())
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """See `Exchange.order_book`."""
@@ -185,10 +212,26 @@ class CcxtExchange:
             return math.ceil(request.valid_until - time_difference_ms / 1000) - self._quirks.signature_lives_s
         return request.sent_at if self._quirks.signs_at_commit else None
 
+    async def _ask_patiently(self, call: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """A listing is in no hurry: where our own count of requests says later, it waits."""
+        for _ in range(MOST_PAUSES):
+            try:
+                with asking(self._quirks.rules):
+                    return await self._private(call, *args)
+            except NotSent as e:
+                pause = e.retry_after_s or 1.0
+                if e.code != ReasonCode.RATE_LIMITED or pause > LONGEST_PAUSE_S:
+                    raise
+                await asyncio.sleep(pause)
+        raise ExchangeError(ReasonCode.RATE_LIMITED, f"The request limit of {self.slug} leaves no room for a listing.")
+
+    def _clock_ahead_ms(self) -> int:
+        """How far our clock is ahead of the exchange's. Health checks keep the public client's right."""
+        return int((self._public or self)._client.options.get("timeDifference") or 0)
+
     async def _private(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
         if self._public is not None:
-            # Health checks keep the public client's clock right.
-            self._client.options["timeDifference"] = self._public._client.options.get("timeDifference") or 0
+            self._client.options["timeDifference"] = self._clock_ahead_ms()
         if self._turn is None:
             return await call(*args)
         async with self._turn, self._meter.turn() as first_nonce:

@@ -5,14 +5,23 @@ order continues from what the request says is filled. A crash before the report 
 was never placed, which `look_up` says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from execution.domain.book import Level, OrderBook, take
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
-from execution.exchanges.base import Balance, Exchange, KeyPermissions, OrderReport, OrderRequest, Ping, Trade
+from execution.exchanges.base import (
+    Balance,
+    Exchange,
+    KeyPermissions,
+    OrderReport,
+    OrderRequest,
+    Ping,
+    SeenOrder,
+    Trade,
+)
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected
 from policies.domain.numbers import plain, rounded
 from policies.domain.reasons import ReasonCode
@@ -61,6 +70,10 @@ class PaperExchange:
     async def baseline(self, request: OrderRequest) -> Mapping[str, Any] | None:
         """None."""
         return None
+
+    async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
+        """None: paper orders leave nothing anywhere."""
+        return []
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """The live book."""

@@ -1,5 +1,6 @@
 """Which adapter speaks for which exchange. A dict, and the pool that shares their connections."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,8 @@ class Traits:
     serial: private calls of one key go one after the other.
     arrives_late_s: how long after its validity an order may still be accepted there.
     exact_quote: its executions tell price and fee exactly, so the money in quote can be compared to the last unit.
+    lists_by_symbol: it lists the orders of one pair at a time, so `orders_since` must be told them.
+    lists_back_s: how far back it lists closed orders that were filled; `orders_since` refuses to be asked for more.
     """
 
     capabilities: Capabilities
@@ -33,6 +36,8 @@ class Traits:
     serial: bool = False
     arrives_late_s: float = 0.0
     exact_quote: bool = True
+    lists_by_symbol: bool = False
+    lists_back_s: float = math.inf
 
 
 _FEES_COME_LATER = frozenset({"alpaca"})
@@ -61,6 +66,8 @@ def traits(slug: str) -> Traits:
         serial=quirks.serial,
         arrives_late_s=quirks.arrives_late_s,
         exact_quote=slug not in _FEES_COME_LATER,
+        lists_by_symbol=quirks.lists_by_symbol,
+        lists_back_s=quirks.lists_back_s,
     )
 
 

@@ -1,11 +1,13 @@
 """One row of the table of what each ccxt exchange does differently."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from execution.domain.orders import TimeInForce
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.listing import Listing
 from execution.exchanges.outcomes import Rule
 
 Params = dict[str, Any]
@@ -55,6 +57,10 @@ class Quirks:
     find_by_client_id: all orders, open or closed, that the exchange has under our id.
     find_by_exchange_id: the same under the exchange's id.
     fetch_trades: the executions of an order as ccxt trades.
+    list_orders: all orders created since a moment, and maybe older ones; of one order that is there several times, the
+    last is the freshest.
+    lists_by_symbol: it lists the orders of one pair at a time.
+    lists_back_s: how far back it lists closed orders that were filled.
     acknowledges_only: the answer to a placement holds an id but no outcome.
     serial: private calls of one key must arrive one after the other (nonces).
     signs_at_commit: a placement is signed with the committed instant as its time, which the exchange bounds.
@@ -73,10 +79,13 @@ class Quirks:
     validity: Callable[[OrderRequest, int], Params]
     find_by_client_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]]
     fetch_trades: Callable[[Any, RawOrder], Awaitable[Sequence[RawOrder]]]
+    list_orders: Callable[[Listing], Awaitable[Sequence[SeenOrder]]]
     credentials: Mapping[str, str] = field(default_factory=lambda: {"api_key": "apiKey", "secret": "secret"})
     find_by_exchange_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]] = _fetch_order
     key_permissions: Callable[[Any], Awaitable[KeyPermissions]] = _balance_only
     order_params: Callable[[OrderRequest], Params] = _no_params
+    lists_by_symbol: bool = False
+    lists_back_s: float = math.inf
     client_id_param: str = "clientOrderId"
     fetches_currencies: bool = True
     markets_params: Mapping[str, Any] = field(default_factory=dict)
