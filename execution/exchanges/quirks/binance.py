@@ -1,14 +1,31 @@
 """Binance: full answers; validity by timestamp + recvWindow (Binance spot REST docs, "Timing security")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.domain.orders import OrderStatus
+from execution.exchanges import ccxt_parse
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
+_LARGEST_PAGE = 1_000
+# Binance spot REST docs, "ENUM Definitions", order status.
+_STATES: Mapping[str, OrderStatus] = {
+    "NEW": S.OPEN,
+    "PENDING_NEW": S.OPEN,
+    "PARTIALLY_FILLED": S.OPEN,
+    "PENDING_CANCEL": S.OPEN,
+    "FILLED": S.FILLED,
+    "CANCELED": S.CANCELLED,
+    "REJECTED": S.REJECTED,
+    "EXPIRED": S.EXPIRED,
+    "EXPIRED_IN_MATCH": S.EXPIRED,
+}
 
 
 def _binance_validity(request: OrderRequest, time_difference_ms: int) -> Params:
@@ -26,6 +43,43 @@ async def _binance_find(client: Any, request: OrderRequest) -> Sequence[RawOrder
 async def _binance_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
     trades: Sequence[RawOrder] = await client.fetch_my_trades(order["symbol"], params={"orderId": order["id"]})
     return trades
+
+
+async def _binance_list(listing: Listing) -> Sequence[SeenOrder]:
+    """Binance spot REST docs, "Current open orders" and "All orders".
+
+    The list of all comes from a database that may lag behind, so the open ones are asked for as well.
+    """
+
+    async def of(market: RawOrder) -> Sequence[SeenOrder]:
+        rows = await listing.ask(listing.client.private_get_openorders, {"symbol": market["id"]})
+        rows += await _all_orders(listing, market["id"])
+        return [_seen(listing.client.parse_order(row, market)) for row in rows]
+
+    return await listing.of_each_symbol(of)
+
+
+async def _all_orders(listing: Listing, symbol: str) -> list[RawOrder]:
+    """A day at a time until one has more than a page; its ids, which grow, then lead to the end."""
+    rows: list[RawOrder] = []
+
+    async def page_from(more: Mapping[str, Any]) -> tuple[list[RawOrder], Mapping[str, Any]]:
+        query = {"symbol": symbol, "limit": _LARGEST_PAGE, **(more or first)}
+        page = await listing.ask(listing.client.private_get_allorders, query)
+        return page, {"orderId": int(page[-1]["orderId"]) + 1} if len(page) == _LARGEST_PAGE else {}
+
+    for begin, end in listing.windows(DAY_MS):
+        first = {"startTime": begin} if end is None else {"startTime": begin, "endTime": end}
+        pages = [page async for page in cursor_pages(page_from)]
+        rows += [row for page in pages for row in page]
+        if len(pages) > 1:
+            break
+    return rows
+
+
+def _seen(order: RawOrder) -> SeenOrder:
+    by_value = {"amount": None} if not ccxt_parse.decimal(order["info"]["origQty"]) else {}
+    return seen(order, order["info"]["status"], _STATES, client_order_id=order["clientOrderId"], **by_value)
 
 
 async def _key_permissions(client: Any) -> KeyPermissions:
@@ -48,6 +102,7 @@ BINANCE = Quirks(
             "depth",
             "order",
             "openOrders",
+            "allOrders",
             "myTrades",
             "account",
             "account/apiRestrictions",
@@ -63,6 +118,8 @@ BINANCE = Quirks(
     validity=_binance_validity,
     find_by_client_id=_binance_find,
     fetch_trades=_binance_trades,
+    list_orders=_binance_list,
+    lists_by_symbol=True,
     key_permissions=_key_permissions,
     sandbox=True,
     rules=(

@@ -3,12 +3,18 @@
 from itertools import islice
 
 from execution.simulator.dialects.base import Call
+from execution.simulator.dialects.binance import errors
 from execution.simulator.dialects.binance.parameters import find_market, integer, page_size
 from execution.simulator.dialects.binance.shapes import account_trade, queried_order
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.engine.memory import DAY, remembered
 from execution.simulator.facts import PPM
 from execution.simulator.http import Response, json_response
 from execution.simulator.numbers import format_scaled
+
+_LONGEST_PERIOD_MS = 86_400_000
+# Binance spot REST docs, "Query order": what was never filled is archived after 90 days.
+KEPT_UNFILLED = 90 * DAY
 
 
 def open_orders(exchange: Exchange, call: Call) -> Response:
@@ -21,12 +27,15 @@ def open_orders(exchange: Exchange, call: Call) -> Response:
 def all_orders(exchange: Exchange, call: Call) -> Response:
     """GET /api/v3/allOrders of one symbol, oldest first; the most recent page unless orderId or startTime is given."""
     market = find_market(exchange, call)
-    orders = (order for order in reversed(call.account.orders) if order.market is market)
+    known = remembered(call.account.orders, call.now, unfilled=KEPT_UNFILLED)
+    orders = (order for order in reversed(known) if order.market is market)
     start, end, first_id = (
         integer(call.request.params, "startTime"),
         integer(call.request.params, "endTime"),
         integer(call.request.params, "orderId"),
     )
+    if start is not None and end is not None and end - start > _LONGEST_PERIOD_MS:
+        raise errors.fail(errors.PERIOD_TOO_LONG)
     if end is not None:
         orders = (order for order in orders if order.placed_at // 1000 <= end)
     if start is None and first_id is None:
