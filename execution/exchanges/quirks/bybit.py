@@ -4,13 +4,30 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.domain.orders import OrderStatus
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
 _LARGEST_PAGE = 100
+_LARGEST_ORDER_PAGE = 50
+_LONGEST_PERIOD_MS = 7 * DAY_MS
+# Bybit v5 docs, "Enums Definitions", orderStatus.
+_STATES: Mapping[str, OrderStatus] = {
+    "New": S.OPEN,
+    "PartiallyFilled": S.OPEN,
+    "Untriggered": S.OPEN,
+    "Triggered": S.OPEN,
+    "Filled": S.FILLED,
+    "Cancelled": S.CANCELLED,
+    "PartiallyFilledCanceled": S.CANCELLED,
+    "Deactivated": S.CANCELLED,
+    "Rejected": S.REJECTED,
+}
 
 
 def _bybit_validity(_: OrderRequest, __: int) -> Params:
@@ -44,6 +61,36 @@ async def _bybit_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
         if cursor is None or len(page) < _LARGEST_PAGE:
             return trades
         params = {"cursor": cursor}
+
+
+async def _bybit_list(listing: Listing) -> Sequence[SeenOrder]:
+    """Bybit v5 docs, "Get Open & Closed Orders" and "Get Order History".
+
+    The history may lag, so what closed just now is asked for where the open orders are.
+    """
+    realtime, history = listing.client.private_get_v5_order_realtime, listing.client.private_get_v5_order_history
+    rows = await _order_pages(listing, realtime, {"openOnly": 0})
+    for begin, end in listing.windows(_LONGEST_PERIOD_MS):
+        # A begin alone is good for seven days from there.
+        rows += await _order_pages(listing, history, {"startTime": begin} | ({} if end is None else {"endTime": end}))
+    rows += await _order_pages(listing, realtime, {"openOnly": 1})
+    client = listing.client
+    orders = [client.parse_order(row, client.safe_market(row["symbol"], None, None, "spot")) for row in rows]
+    return [
+        seen(order, order["info"]["orderStatus"], _STATES, client_order_id=order["info"].get("orderLinkId"))
+        for order in orders
+    ]
+
+
+async def _order_pages(listing: Listing, call: Any, query: Params) -> list[RawOrder]:
+    async def page_from(more: Mapping[str, Any]) -> tuple[list[RawOrder], Mapping[str, Any]]:
+        asked = {"category": "spot", "limit": _LARGEST_ORDER_PAGE, **query, **more}
+        result = (await listing.ask(call, asked))["result"]
+        # A cursor may come with the last page too; what it leads to is empty.
+        cursor = result.get("nextPageCursor") if result["list"] else ""
+        return result["list"], {"cursor": cursor} if cursor else {}
+
+    return [row async for page in cursor_pages(page_from) for row in page]
 
 
 def _in_the_charged_asset(client: Any, trade: RawOrder) -> RawOrder:
@@ -102,6 +149,8 @@ BYBIT = Quirks(
     find_by_client_id=_bybit_find,
     find_by_exchange_id=_bybit_find,
     fetch_trades=_bybit_trades,
+    list_orders=_bybit_list,
+    lists_back_s=730 * 86_400.0,
     key_permissions=_key_permissions,
     client_id_param="orderLinkId",
     sandbox=True,

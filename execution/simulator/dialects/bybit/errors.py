@@ -19,6 +19,8 @@ class Error(NamedTuple):
 ILLEGAL_CATEGORY = Error(10001, "Illegal category")
 UNSUPPORTED_SYMBOL = Error(10001, "Not supported symbols")
 NO_ORDER_ID = Error(10001, "params error: orderId or orderLinkId is required")
+# Documented is the rule, not its text.
+PERIOD_TOO_LONG = Error(10001, "The time range between startTime and endTime must be within 7 days")
 MALFORMED_BODY = Error(10001, "params error: the body is no JSON object")
 UNKNOWN_KEY = Error(10003, "API key is invalid.")
 TOO_MANY_VISITS = Error(10006, "Too many visits!")

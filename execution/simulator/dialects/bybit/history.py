@@ -9,11 +9,15 @@ from execution.simulator.dialects.bybit.parameters import find_market, integer, 
 from execution.simulator.dialects.bybit.shapes import execution_info, listed, order_info, order_status
 from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
+from execution.simulator.engine.memory import DAY, remembered
 from execution.simulator.engine.orders import Order, Status
 from execution.simulator.http import Response
 
 # Bybit v5 docs, "Get Open & Closed Orders": so many closed orders are kept; older ones are in the history alone.
 RECENT_CLOSED = 500
+# "Get Order History": orders without a fill are gone after a day, others after two years.
+_KEPT, _KEPT_UNFILLED = 730 * DAY, DAY
+_LONGEST_PERIOD_MS = 7 * 86_400_000
 _FOREVER_MS = 2**62
 
 
@@ -41,8 +45,9 @@ def closed_orders(exchange: Exchange, call: Call) -> Response:
     if orders is None:
         market = _market(exchange, params)
         orders = [order for order in call.account.closed if market in (None, order.market)]
-    begin, end = _period(params)
+    begin, end = _week(params, call)
     status = params.get("orderStatus")
+    orders = remembered(orders, call.now, filled=_KEPT, unfilled=_KEPT_UNFILLED)
     orders = [o for o in orders if o.status is not Status.OPEN and status in (None, order_status(o))]
     return _orders([o for o in orders if begin <= o.placed_at // 1000 <= end], params, call)
 
@@ -71,6 +76,20 @@ def _orders(orders: list[Order], params: dict[str, str], call: Call) -> Response
 
 def _market(exchange: Exchange, params: dict[str, str]) -> Market | None:
     return find_market(exchange, params["symbol"], errors.UNSUPPORTED_SYMBOL) if "symbol" in params else None
+
+
+def _week(params: dict[str, str], call: Call) -> tuple[int, int]:
+    """The period asked for: of seven days at most, and if it is not said, the last ones or those from the begin on.
+
+    It is not documented whether an id is looked for outside of it; here it is not.
+    """
+    end = integer(params, "endTime", call.now // 1000)
+    begin = integer(params, "startTime", max(0, end - _LONGEST_PERIOD_MS))
+    if "endTime" not in params:
+        end = begin + _LONGEST_PERIOD_MS
+    if end - begin > _LONGEST_PERIOD_MS:
+        raise errors.fail(errors.PERIOD_TOO_LONG)
+    return begin, end
 
 
 def _period(params: dict[str, str]) -> tuple[int, int]:
