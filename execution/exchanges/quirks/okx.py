@@ -7,15 +7,26 @@ cancelled order is forgotten after two hours: a look-up that comes later finds n
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from execution.domain.orders import OrderType
+from execution.domain.orders import OrderStatus, OrderType
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Rule, Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
 _PAGE = 100
+_HISTORY_MS = 7 * DAY_MS
+# OKX v5 docs, "Order details", state.
+_STATES: Mapping[str, OrderStatus] = {
+    "live": S.OPEN,
+    "partially_filled": S.OPEN,
+    "filled": S.FILLED,
+    "canceled": S.CANCELLED,
+    "mmp_canceled": S.CANCELLED,
+}
 
 
 def _okx_headers(request: OrderRequest, time_difference_ms: int) -> Mapping[str, str]:
@@ -53,6 +64,30 @@ async def _fills(client: Any, ask: Callable[[Params], Awaitable[Any]], order: Ra
         params = {**params, "after": page[-1]["billId"]}
 
 
+async def _okx_list(listing: Listing) -> Sequence[SeenOrder]:
+    """OKX v5 docs, "Order List", "Order history (last 7 days)" and "(last 3 months)"."""
+    client, begin = listing.client, {"begin": str(listing.since_ms)}
+    rows = await _order_pages(listing, client.private_get_trade_orders_pending, {})
+    if listing.since_ms < listing.now_ms - _HISTORY_MS:
+        rows += await _order_pages(listing, client.private_get_trade_orders_history_archive, begin)
+    rows += await _order_pages(listing, client.private_get_trade_orders_history, begin)
+    return [_seen(client.parse_order(row)) for row in rows]
+
+
+async def _order_pages(listing: Listing, call: Any, query: Params) -> list[RawOrder]:
+    async def page_from(more: Mapping[str, Any]) -> tuple[list[RawOrder], Mapping[str, Any]]:
+        page = (await listing.ask(call, {"instType": "SPOT", "limit": str(_PAGE), **query, **more}))["data"]
+        return page, {"after": page[-1]["ordId"]} if len(page) == _PAGE else {}
+
+    return [row async for page in cursor_pages(page_from) for row in page]
+
+
+def _seen(order: RawOrder) -> SeenOrder:
+    raw = order["info"]
+    amount = None if raw["ordType"] == "market" and raw.get("tgtCcy") == "quote_ccy" else raw["sz"]
+    return seen(order, raw["state"], _STATES, client_order_id=raw.get("clOrdId"), amount=amount)
+
+
 async def _key_permissions(client: Any) -> KeyPermissions:
     """OKX v5 docs, "Get account configuration"."""
     told = (await client.private_get_account_config())["data"][0]
@@ -78,6 +113,9 @@ OKX = Quirks(
             "account/config",
             "trade/order",
             "trade/cancel-order",
+            "trade/orders-pending",
+            "trade/orders-history",
+            "trade/orders-history-archive",
             "trade/fills",
             "trade/fills-history",
         }
@@ -96,6 +134,8 @@ OKX = Quirks(
     order_params=_okx_order_params,
     find_by_client_id=_okx_find,
     fetch_trades=_okx_trades,
+    list_orders=_okx_list,
+    lists_back_s=90 * 86_400.0,
     key_permissions=_key_permissions,
     fetches_currencies=False,
     sandbox=True,

@@ -29,7 +29,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool]] = {
     ("GET", "/api/v5/trade/order"): ("fetch_order", history.order, True),
     ("GET", "/api/v5/trade/orders-pending"): ("fetch_open_orders", history.orders_pending, True),
     ("GET", "/api/v5/trade/orders-history"): ("fetch_orders", history.orders_history, True),
-    ("GET", "/api/v5/trade/orders-history-archive"): ("fetch_orders", history.orders_history, True),
+    ("GET", "/api/v5/trade/orders-history-archive"): ("fetch_orders", history.orders_history_archive, True),
     ("GET", "/api/v5/trade/fills"): ("fetch_my_trades", history.fills, True),
     ("GET", "/api/v5/trade/fills-history"): ("fetch_my_trades", history.fills_history, True),
 }

@@ -1,6 +1,6 @@
 """OKX's order and fill look-ups. Lists are newest first, in pages of 100.
 
-OKX forgets a fully cancelled order after two hours; the simulator does not.
+OKX forgets a fully cancelled order after two hours (OKX v5 docs, "Order history").
 """
 
 from execution.simulator.dialects.base import Call
@@ -9,8 +9,11 @@ from execution.simulator.dialects.okx.orders import find_order
 from execution.simulator.dialects.okx.parameters import asked_market, page, required
 from execution.simulator.dialects.okx.shapes import bill_id, fill_details, order_details, order_state, result
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.engine.memory import DAY, HOUR, remembered
 from execution.simulator.engine.orders import Order
 from execution.simulator.http import Response
+
+_KEPT_UNFILLED = 2 * HOUR
 
 
 def order(exchange: Exchange, call: Call) -> Response:
@@ -20,7 +23,7 @@ def order(exchange: Exchange, call: Call) -> Response:
     if not (params.get("ordId") or params.get("clOrdId")):
         raise errors.fail(errors.NO_ORDER_ID)
     found = find_order(exchange, call.account, params)
-    if found is None:
+    if found is None or not remembered([found], call.now, unfilled=_KEPT_UNFILLED):
         raise errors.fail(errors.UNKNOWN_ORDER)
     return result([order_details(found)])
 
@@ -31,9 +34,13 @@ def orders_pending(exchange: Exchange, call: Call) -> Response:
 
 
 def orders_history(exchange: Exchange, call: Call) -> Response:
-    """GET /api/v5/trade/orders-history and orders-history-archive: filled and cancelled orders."""
-    required(call.request.query_params, "instType")
-    return _orders(exchange, call, call.account.closed)
+    """GET /api/v5/trade/orders-history: what was placed or completed in the last seven days."""
+    return _closed(exchange, call, 7 * DAY)
+
+
+def orders_history_archive(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v5/trade/orders-history-archive: the same for three months."""
+    return _closed(exchange, call, 90 * DAY)
 
 
 def fills(exchange: Exchange, call: Call) -> Response:
@@ -54,6 +61,12 @@ def fills_history(exchange: Exchange, call: Call) -> Response:
     """GET /api/v5/trade/fills-history: the same, further back; it must say which type of instrument."""
     required(call.request.query_params, "instType")
     return fills(exchange, call)
+
+
+def _closed(exchange: Exchange, call: Call, kept: int) -> Response:
+    required(call.request.query_params, "instType")
+    orders = remembered(call.account.closed, call.now, filled=kept, unfilled=_KEPT_UNFILLED)
+    return _orders(exchange, call, orders)
 
 
 def _orders(exchange: Exchange, call: Call, orders: list[Order]) -> Response:
