@@ -188,6 +188,9 @@ def test_public_errors(simulator: RunningSimulator, path: str, status: int, code
 def test_lists_check_their_parameters(host: str) -> None:
     for path in (f"{ORDERS}/done", "/api/v1/hf/fills"):
         assert signed(host, "GET", path, {"symbol": "BTC-USDT", "lastId": "x"})[1]["code"] == "400100"
+    for name in ("pageNum", "pageSize"):
+        assert signed(host, "GET", f"{ORDERS}/active/page", {"symbol": "BTC-USDT", name: "x"})[1]["code"] == "400100"
+    assert signed(host, "GET", f"{ORDERS}/active/page", {"pageNum": 1})[1]["code"] == "400100"
     too_many = ",".join(["BTC-USDT"] * 11)
     assert signed(host, "GET", "/api/v1/trade-fees", {"symbols": too_many})[1]["code"] == "400100"
 

@@ -3,13 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.domain.orders import OrderStatus
+from execution.exchanges import ccxt_parse
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.listing import DAY_MS, MOST_PAGES, Listing, cursor_pages, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
 _LARGEST_PAGE = 100
+_LONGEST_PERIOD_MS = 7 * DAY_MS
+_READINGS = 3
+_PRIVATE = ["private"]
+_STATES: Mapping[str, OrderStatus] = {"active": S.OPEN, "done": S.FILLED, "cancelled": S.CANCELLED}
 
 
 def _kucoin_validity(_: OrderRequest, __: int) -> Params:
@@ -32,6 +40,54 @@ async def _kucoin_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
             return list(trades.values())
         # Pages are newest first; whether the named fill itself comes again does not matter.
         params = {"lastId": min(int(trade["info"]["id"]) for trade in page)}
+
+
+async def _kucoin_list(listing: Listing) -> Sequence[SeenOrder]:
+    """KuCoin docs, "Get Open Orders By Page" and "Get Closed Orders"."""
+
+    async def of(market: RawOrder) -> Sequence[SeenOrder]:
+        rows = await _open_orders(listing, market["id"])
+        for begin, end in listing.windows(_LONGEST_PERIOD_MS):
+            # By the time of the last change, which is never before the creation.
+            period = {"startAt": begin} if end is None else {"startAt": begin, "endAt": end}
+            rows += await _closed_orders(listing, market["id"], period)
+        return [_seen(listing.client.parse_order(row, market)) for row in rows]
+
+    return await listing.of_each_symbol(of)
+
+
+async def _open_orders(listing: Listing, symbol: str) -> list[RawOrder]:
+    """Pages are numbered, and an order that closes between two of them moves another across: then all is read anew."""
+    for _ in range(_READINGS):
+        rows: dict[str, RawOrder] = {}
+        totals = set()
+        for number in range(1, MOST_PAGES):
+            query = {"symbol": symbol, "pageNum": number, "pageSize": _LARGEST_PAGE}
+            answer = await listing.ask(listing.client.request, "hf/orders/active/page", _PRIVATE, "GET", query)
+            page = answer["data"]
+            rows |= {row["id"]: row for row in page["items"]}
+            totals.add(int(page["totalNum"]))
+            if number >= int(page["totalPage"]):
+                break
+        if totals == {len(rows)}:
+            return list(rows.values())
+    raise incomplete("Its list of open orders changes faster than it can be read.")
+
+
+async def _closed_orders(listing: Listing, symbol: str, period: Params) -> list[RawOrder]:
+    async def page_from(more: Mapping[str, Any]) -> tuple[list[RawOrder], Mapping[str, Any]]:
+        query = {"symbol": symbol, "limit": _LARGEST_PAGE, **period, **more}
+        page = (await listing.ask(listing.client.private_get_hf_orders_done, query))["data"]
+        return page["items"], {"lastId": page["lastId"]} if len(page["items"]) == _LARGEST_PAGE else {}
+
+    return [row async for page in cursor_pages(page_from) for row in page]
+
+
+def _seen(order: RawOrder) -> SeenOrder:
+    raw = order["info"]
+    word = {True: "active", False: "cancelled" if raw.get("cancelExist") else "done"}.get(raw.get("active"))
+    by_value = {"amount": None} if not ccxt_parse.decimal(raw["size"]) else {}
+    return seen(order, word, _STATES, client_order_id=raw.get("clientOid"), **by_value)
 
 
 async def _key_permissions(client: Any) -> KeyPermissions:
@@ -63,6 +119,8 @@ KUCOIN = Quirks(
             "user/api-key",
             "hf/orders",
             "hf/orders/{orderId}",
+            "hf/orders/active/page",
+            "hf/orders/done",
             "hf/orders/client-order/{clientOid}",
             "hf/fills",
         }
@@ -82,6 +140,9 @@ KUCOIN = Quirks(
     markets_params={"marginables": False},  # else, with keys, ccxt asks what can be traded on margin
     find_by_client_id=_kucoin_find,
     fetch_trades=_kucoin_trades,
+    list_orders=_kucoin_list,
+    lists_by_symbol=True,
+    lists_back_s=3 * 86_400.0,
     key_permissions=_key_permissions,
     credentials={"api_key": "apiKey", "secret": "secret", "passphrase": "password"},
     acknowledges_only=True,

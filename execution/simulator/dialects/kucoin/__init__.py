@@ -29,6 +29,7 @@ _ENDPOINTS: dict[tuple[str, str], Route] = {
     ("POST", f"{_ORDERS}/test"): ("test_order", orders.test_order, True),
     ("DELETE", _ORDERS): ("cancel_all_orders", orders.cancel_all_of_symbol, True),
     ("GET", f"{_ORDERS}/active"): ("fetch_open_orders", account.active_orders, True),
+    ("GET", f"{_ORDERS}/active/page"): ("fetch_open_orders", account.active_orders_by_page, True),
     ("GET", f"{_ORDERS}/done"): ("fetch_orders", account.done_orders, True),
 }
 # The same for paths that end in an argument.

@@ -34,6 +34,7 @@ TOO_MANY_REQUESTS = Error("429000", "Too many requests", 429)
 
 BAD_PARAMETER = Error("400100", "Parameter Error")
 UNKNOWN_SYMBOL = Error("900001", "symbol not exists")
+PERIOD_TOO_LONG = Error("400100", "The duration between the start time and the end time should not exceed 7 days.")
 NO_SUCH_ORDER = Error("100001", "order not exist")
 NOT_CANCELLABLE = Error("400100", "order_not_exist_or_not_allow_to_cancel")
 

@@ -4,9 +4,12 @@ import re
 
 from execution.simulator.dialects.base import Call
 from execution.simulator.dialects.kucoin import errors
+from execution.simulator.dialects.kucoin.account import KEPT
 from execution.simulator.dialects.kucoin.parameters import decimal, find_market, one_of, read_body
 from execution.simulator.dialects.kucoin.shapes import order_info, success
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.engine.market import Market
+from execution.simulator.engine.memory import remembered
 from execution.simulator.engine.orders import Order, OrderRequest, Refusal, Refused, TimeInForce
 from execution.simulator.engine.rules import check_rules
 from execution.simulator.http import Response
@@ -106,13 +109,18 @@ def _client_oid(fields: dict[str, str]) -> str | None:
 def _with_id(exchange: Exchange, call: Call) -> Order | None:
     order = exchange.orders_by_id.get(call.path_args[0])
     market = find_market(exchange, call.request.query_params)
-    return order if order and order.account is call.account and order.market is market else None
+    return order if order and order.account is call.account and _is_kept(order, market, call) else None
 
 
 def _with_client_oid(exchange: Exchange, call: Call) -> Order | None:
     market = find_market(exchange, call.request.query_params)
     orders = reversed(call.account.orders_with(call.path_args[0]))
-    return next((order for order in orders if order.market is market), None)
+    return next((order for order in orders if _is_kept(order, market, call)), None)
+
+
+def _is_kept(order: Order, market: Market, call: Call) -> bool:
+    """KuCoin docs, "Get Order By ClientOid": closed orders for three days."""
+    return order.market is market and bool(remembered([order], call.now, filled=KEPT, unfilled=KEPT))
 
 
 def _found(order: Order | None, error: errors.Error) -> Order:
