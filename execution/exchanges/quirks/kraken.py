@@ -1,15 +1,30 @@
 """Kraken: ack only, growing nonce per key, `deadline` (Kraken REST docs, "Add order")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.domain.orders import OrderStatus
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.ccxt_parse import decimal
+from execution.exchanges.listing import MOST_PAGES, Listing, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
+# Kraken REST docs, "Get Closed Orders", status.
+_STATES: Mapping[str, OrderStatus] = {
+    "pending": S.OPEN,
+    "open": S.OPEN,
+    "closed": S.FILLED,
+    "canceled": S.CANCELLED,
+    "expired": S.EXPIRED,
+}
+_PAGE = 50
+_SMALLEST = Decimal("0.00000001")
 
 
 def _kraken_validity(request: OrderRequest, _: int) -> Params:
@@ -30,6 +45,44 @@ async def _kraken_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
         return []
     trades: Sequence[RawOrder] = await client.fetch_order_trades(order["id"], order["symbol"], params={"trades": ids})
     return trades
+
+
+async def _kraken_list(listing: Listing) -> Sequence[SeenOrder]:
+    """Kraken REST docs, "Get Open Orders" and "Get Closed Orders"."""
+    answer = await listing.ask(listing.client.private_post_openorders, {})
+    rows: dict[str, RawOrder] = answer["result"]["open"] | await _closed_orders(listing)
+    return [_seen(listing.client.parse_order({"id": txid, **row})) for txid, row in rows.items()]
+
+
+async def _closed_orders(listing: Listing) -> dict[str, RawOrder]:
+    """By offset, newest first: an order that closes meanwhile only makes others come twice.
+
+    Chosen by the time they closed, which is never before they were opened.
+    """
+    rows: dict[str, RawOrder] = {}
+    start, count = listing.since_ms // 1000, 0
+    for number in range(MOST_PAGES):
+        query = {"start": start, "closetime": "close", "ofs": _PAGE * number}
+        result = (await listing.ask(listing.client.private_post_closedorders, query))["result"]
+        rows |= result["closed"]
+        count = count or int(result["count"])
+        if len(result["closed"]) < _PAGE:
+            if len(rows) < count:
+                raise incomplete(f"It showed {len(rows)} of {count} closed orders.")
+            return rows
+    raise incomplete("Its list of orders does not end.")
+
+
+def _seen(order: RawOrder) -> SeenOrder:
+    raw = order["info"]
+    known: Params = {"symbol": order["symbol"] or raw["descr"]["pair"]}  # ccxt has no name for a pair that is gone
+    if "viqc" in (raw.get("oflags") or ""):
+        # Ordered by value, and so are its volumes.
+        price = decimal(raw["price"])
+        filled = (decimal(raw["cost"]) / price).quantize(_SMALLEST, ROUND_DOWN) if price else Decimal(0)
+        known |= {"amount": None, "filled": filled}
+    # ccxt would give `userref` for our id.
+    return seen(order, raw["status"], _STATES, client_order_id=raw.get("cl_ord_id"), **known)
 
 
 async def _key_permissions(client: Any) -> KeyPermissions:
@@ -66,6 +119,7 @@ KRAKEN = Quirks(
     validity=_kraken_validity,
     find_by_client_id=_kraken_find,
     fetch_trades=_kraken_trades,
+    list_orders=_kraken_list,
     key_permissions=_key_permissions,
     acknowledges_only=True,
     serial=True,

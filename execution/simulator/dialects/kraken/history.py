@@ -15,6 +15,11 @@ from execution.simulator.http import Response
 _PAGE = 50
 _LARGEST_QUERY = 50
 _TRUE = frozenset({"true", "True", "1"})
+_CLOSE_TIMES: dict[str, Callable[[Order], tuple[int, ...]]] = {
+    "open": lambda order: (order.placed_at,),
+    "close": lambda order: (order.closed_at or 0,),
+    "both": lambda order: (order.placed_at, order.closed_at or 0),
+}
 
 Item = TypeVar("Item")
 
@@ -37,20 +42,26 @@ def open_orders(exchange: Exchange, call: Call) -> Response:
 
 
 def closed_orders(exchange: Exchange, call: Call) -> Response:
-    """ClosedOrders. Several orders may carry one `cl_ord_id`, because a closed order frees it."""
+    """ClosedOrders, by the time they closed unless `closetime` says "open" ("both": by either).
+
+    Several orders may carry one `cl_ord_id`, because a closed order frees it.
+    """
     params, account = read_params(call.request), call.account
     if "cl_ord_id" in params:
         orders = [o for o in account.orders_with(params["cl_ord_id"]) if o.status is not Status.OPEN]
     else:
         orders = account.closed
     orders = _filtered(orders, params)
-    page, count = _page(orders, params, lambda order: order.closed_at or 0)
+    times = _CLOSE_TIMES.get(params.get("closetime", "both"))
+    if times is None:
+        raise errors.fail(errors.invalid_argument("closetime"))
+    page, count = _page(orders, params, times)
     return result({"closed": _by_id(page, params), "count": count})
 
 
 def trades_history(exchange: Exchange, call: Call) -> Response:
     """TradesHistory of the account."""
-    page, count = _page(call.account.trades, read_params(call.request), lambda trade: trade.at)
+    page, count = _page(call.account.trades, read_params(call.request), lambda trade: (trade.at,))
     return result({"trades": {trade.id: trade_info(trade) for trade in page}, "count": count})
 
 
@@ -77,14 +88,16 @@ def _by_id(orders: list[Order], params: dict[str, str]) -> dict[str, object]:
     return {order.id: order_info(order, with_trades=with_trades) for order in orders}
 
 
-def _page(items: Sequence[Item], params: dict[str, str], at: Callable[[Item], int]) -> tuple[list[Item], int]:
+def _page(
+    items: Sequence[Item], params: dict[str, str], times: Callable[[Item], tuple[int, ...]]
+) -> tuple[list[Item], int]:
     """Return one page, newest first, and how many items match. `start` is exclusive, `end` inclusive, in seconds."""
     start, end, offset = _number(params, "start"), _number(params, "end"), _number(params, "ofs")
     if start is None and end is None:
         matching: Sequence[Item] = items
     else:
         low, high = start or 0.0, float("inf") if end is None else end
-        matching = [item for item in items if low < seconds(at(item)) <= high]
+        matching = [item for item in items if any(low < seconds(at) <= high for at in times(item))]
     last = max(0, len(matching) - int(offset or 0))
     return list(matching[max(0, last - _PAGE) : last])[::-1], len(matching)
 
