@@ -4,18 +4,34 @@ Sources: Coinbase Advanced Trade API reference ("Create Order", "List Orders", "
 key authentication"; ccxt 4.5.90.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from execution.domain.orders import OrderStatus
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import KeyPermissions, OrderRequest
+from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.errors import ExchangeError
+from execution.exchanges.listing import Listing, cursor_pages, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
 _PAGE = 100
+_MOST_OPEN = 1_000
+# Coinbase Advanced Trade API reference, "List Orders", status. UNKNOWN_ORDER_STATUS tells nothing.
+_STATES: Mapping[str, OrderStatus] = {
+    "PENDING": S.OPEN,
+    "QUEUED": S.OPEN,
+    "OPEN": S.OPEN,
+    "EDIT_QUEUED": S.OPEN,
+    "CANCEL_QUEUED": S.OPEN,
+    "FILLED": S.FILLED,
+    "CANCELLED": S.CANCELLED,
+    "EXPIRED": S.EXPIRED,
+    "FAILED": S.REJECTED,
+}
 _MOST_PAGES = 30  # more than one key may place while one order is valid
 _MARGIN_MS = 10_000
 # Where a failed order names its reason; `error` and `preview_failure_reason` are deprecated and still sent.
@@ -56,6 +72,48 @@ async def _coinbase_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
     raise ExchangeError(R.EXCHANGE_UNAVAILABLE, "Its list of fills does not end.")
 
 
+async def _coinbase_list(listing: Listing) -> Sequence[SeenOrder]:
+    """Open orders, then all, newest first, of every product.
+
+    A list of open orders that names no product ends after one page without saying so, so it is asked for in one; and
+    a full page that claims to be the last is followed by what is older (seen by others, 2026).
+    """
+    call = listing.client.v3_private_get_brokerage_orders_historical_batch
+    begin = {"start_date": listing.client.iso8601(listing.since_ms)}
+    rows = (await listing.ask(call, {**begin, "order_status": "OPEN", "limit": _MOST_OPEN}))["orders"]
+    if len(rows) >= _MOST_OPEN:
+        raise incomplete(f"It has {len(rows)} open orders or more.")
+    known: set[str] = set()
+
+    async def page_from(more: Mapping[str, Any]) -> tuple[list[RawOrder], Mapping[str, Any]]:
+        answer = await listing.ask(call, {**begin, "limit": _PAGE, **more})
+        page = answer["orders"]
+        is_news = not known.issuperset(row["order_id"] for row in page)
+        known.update(row["order_id"] for row in page)
+        if answer.get("cursor"):
+            return page, {**more, "cursor": answer["cursor"]}
+        if len(page) < _PAGE:
+            return page, {}
+        if not is_news:
+            raise incomplete("More of its orders share an instant than fit a page.")
+        oldest = listing.client.parse8601(page[-1]["created_time"])
+        return page, {"end_date": listing.client.iso8601(oldest + 1)}
+
+    rows += [row async for page in cursor_pages(page_from) for row in page]
+    spot = [row for row in rows if row.get("product_type") in (None, "", "SPOT", "UNKNOWN_PRODUCT_TYPE")]
+    return [_seen(listing.client.parse_order(row)) for row in spot]
+
+
+def _seen(order: RawOrder) -> SeenOrder:
+    raw = order["info"]
+    # ccxt does not know every kind of order; all write the same two fields.
+    terms = next(iter(raw["order_configuration"].values()))
+    return seen(
+        order, raw["status"], _STATES, client_order_id=raw.get("client_order_id"),
+        amount=terms.get("base_size"), price=terms.get("limit_price"),
+    )  # fmt: skip
+
+
 def _next_page(page: Sequence[RawOrder]) -> str:
     """The cursor of a list, which ccxt hides in one of its items."""
     return next((str(item["info"]["cursor"]) for item in page if item["info"].get("cursor")), "")
@@ -93,6 +151,7 @@ COINBASE = Quirks(
     validity=_no_validity,
     find_by_client_id=_coinbase_find,
     fetch_trades=_coinbase_trades,
+    list_orders=_coinbase_list,
     key_permissions=_key_permissions,
     # ccxt drops the unified `clientOrderId` and sends an id of its own.
     client_id_param="client_order_id",
