@@ -12,15 +12,33 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
-from execution.domain.orders import TimeInForce
+from execution.domain.orders import OrderStatus, TimeInForce
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import OrderRequest
+from execution.exchanges.base import OrderRequest, SeenOrder
 from execution.exchanges.errors import ExchangeError
+from execution.exchanges.listing import Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
+S = OrderStatus
+_LARGEST_ORDER_PAGE = 500
+# Alpaca docs, "Order Lifecycle".
+_STATES: Mapping[str, OrderStatus] = {
+    **dict.fromkeys(
+        (
+            "new", "accepted", "pending_new", "accepted_for_bidding", "partially_filled", "pending_cancel",
+            "pending_replace", "stopped", "suspended", "held", "done_for_day", "calculated",
+        ),
+        S.OPEN,
+    ),
+    "filled": S.FILLED,
+    "canceled": S.CANCELLED,
+    "replaced": S.CANCELLED,
+    "expired": S.EXPIRED,
+    "rejected": S.REJECTED,
+}  # fmt: skip
 _PRIVATE = ["trader", "private"]
 _PAGE = 100
 _MOST_PAGES = 30
@@ -78,6 +96,24 @@ async def _alpaca_trades(client: Any, order: RawOrder) -> Sequence[RawOrder]:
     raise ExchangeError(R.EXCHANGE_UNAVAILABLE, "Its list of fills does not end.")
 
 
+async def _alpaca_list(listing: Listing) -> Sequence[SeenOrder]:
+    """Alpaca docs, "All Orders": oldest first; pages go on from an id, because several orders may share an instant."""
+    client, since = listing.client, {"after": listing.client.iso8601(listing.since_ms)}
+
+    async def page_from(more: Mapping[str, Any]) -> tuple[list[RawOrder], Mapping[str, Any]]:
+        query = {"status": "all", "direction": "asc", "limit": _LARGEST_ORDER_PAGE, **(more or since)}
+        page = await listing.ask(client.request, "v2/orders", _PRIVATE, "GET", query)
+        return page, {"after_order_id": page[-1]["id"]} if len(page) == _LARGEST_ORDER_PAGE else {}
+
+    rows = [row async for page in cursor_pages(page_from) for row in page]
+    by_compressed = {market["id"].replace("/", ""): market for market in client.markets.values()}
+    # The account may hold shares too.
+    orders = [
+        client.parse_order(row, by_compressed.get(row["symbol"])) for row in rows if row["asset_class"] == "crypto"
+    ]
+    return [seen(order, order["info"]["status"], _STATES, client_order_id=order["clientOrderId"]) for order in orders]
+
+
 def _alpaca_retry_after(headers: Mapping[str, str]) -> float | None:
     # Every answer tells when the limit is full again (epoch seconds); it is a wait only where nothing is left.
     told = {name.lower(): value for name, value in headers.items()}
@@ -108,6 +144,7 @@ ALPACA = Quirks(
     find_by_client_id=_alpaca_find_by_client_id,
     find_by_exchange_id=_alpaca_find_by_exchange_id,
     fetch_trades=_alpaca_trades,
+    list_orders=_alpaca_list,
     sandbox=True,
     acknowledges_only=True,
     # ccxt would pass "postOnly" on, which Alpaca does not know: the order would take.

@@ -40,15 +40,19 @@ def get_order_by_client_id(exchange: Exchange, call: Call) -> Response:
 
 
 def list_orders(exchange: Exchange, call: Call) -> Response:
-    """GET /v2/orders: open ones unless `status` says which, of all pairs unless `symbols` does."""
+    """GET /v2/orders: open ones unless `status` says which, of all pairs unless `symbols` does.
+
+    A page goes on from an order's id (`after_order_id`, `before_order_id`), or is bounded by times, not both.
+    """
     query = call.request.query_params
     status = one_of({"status": "open", **query}, "status", ("open", "closed", "all"))
     after, until = moment(query, "after"), moment(query, "until")
     symbols = [symbol for symbol in query.get("symbols", "").split(",") if symbol]
     markets = [find_market(exchange, symbol) for symbol in symbols]
+    first, last = _by_ids(call)
     orders = [
         order
-        for order in call.account.orders
+        for order in call.account.orders[first:last]
         if (not symbols or order.market in markets)
         and status in ("all", "open" if order.status is Status.OPEN else "closed")
         and _is_between(order.placed_at, after, until)
@@ -73,6 +77,19 @@ def list_fills(exchange: Exchange, call: Call) -> Response:
     return json_response(
         [fill_info(trade) for trade in fills[: page_size(query, "page_size", _MOST_FILLS, _MOST_FILLS)]]
     )
+
+
+def _by_ids(call: Call) -> tuple[int, int]:
+    """Where in the account's orders the page lies that two ids bound, both exclusive. Raises `WireError`: 40010001."""
+    query, ids = call.request.query_params, [order.id for order in call.account.orders]
+    bounds = [name for name in ("after_order_id", "before_order_id") if query.get(name)]
+    if len(bounds) > 1 or (bounds and (query.get("after") or query.get("until"))):
+        raise errors.fail(errors.invalid(bounds[0]))
+    if bounds and query[bounds[0]] not in ids:
+        raise errors.fail(errors.invalid(bounds[0]))
+    if "after_order_id" in bounds:
+        return ids.index(query["after_order_id"]) + 1, len(ids)
+    return 0, ids.index(query["before_order_id"]) if bounds else len(ids)
 
 
 def _is_between(at: int, after: int | None, until: int | None) -> bool:
