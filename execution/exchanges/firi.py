@@ -10,8 +10,7 @@ placed; more than one is for a person.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,9 +20,18 @@ import orjson
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, Side
-from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, Trade
+from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder, Trade
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.firi_auth import FiriAuth
+from execution.exchanges.firi_orders import (
+    DEFAULT_COUNT,
+    LARGEST_COUNT,
+    epoch,
+    marks,
+    reaches_back,
+    require_whole_since,
+    seen,
+)
 from execution.exchanges.metering import Meter, Unmetered
 from execution.exchanges.outcomes import never_connected
 from execution.exchanges.transport import Transport
@@ -41,7 +49,7 @@ TAKER_FEE = Decimal("0.005")
 _ID = re.compile(r"/\d+")
 _KEY_AUTH_WINDOW_S = 60.0
 _CREATED_SLACK_S = 2.0
-_HISTORY = 100
+_LISTED_SLACK_S = 1.0
 
 R = ReasonCode
 _ERROR_CODES: Mapping[str, ReasonCode] = {
@@ -104,10 +112,15 @@ class FiriExchange:
         if request.baseline is None:
             return None  # the baseline is committed before sending, so this order was never sent
         self._require_closed_window(request)
-        found = [raw for raw in await self._orders(request.symbol) if _is_fingerprint_of(raw, request)]
+        active, closed = await self._orders(market_id(request.symbol), LARGEST_COUNT)
+        by_id = {raw["id"]: raw for raw in (*active, *closed) if _is_fingerprint_of(raw, request)}
+        found = list(by_id.values())
         if len(found) > 1:
-            ids = ", ".join(str(raw["id"]) for raw in found)
-            raise ExchangeError(R.NEEDS_ATTENTION, f"Several new orders look like this one: {ids}.")
+            raise ExchangeError(
+                R.NEEDS_ATTENTION, f"Several new orders look like this one: {', '.join(map(str, by_id))}."
+            )
+        if not found and not reaches_back(active, closed, LARGEST_COUNT, request.baseline):
+            raise ExchangeError(R.NEEDS_ATTENTION, "It may be further back than Firi's lists of orders reach.")
         return _report(found[0], request) if found else None
 
     async def cancel(self, request: OrderRequest) -> OrderReport | None:
@@ -117,8 +130,19 @@ class FiriExchange:
         return None
 
     async def baseline(self, request: OrderRequest) -> Mapping[str, Any]:
-        """The highest order id Firi shows in this market, open or closed."""
-        return {"max_order_id": max((int(raw["id"]) for raw in await self._orders(request.symbol)), default=0)}
+        """The highest order id Firi shows in this market, open or closed, and the order that closed last."""
+        return marks(*await self._orders(market_id(request.symbol), DEFAULT_COUNT))
+
+    async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
+        """See `Exchange.orders_since`. Firi has no pages: more than it shows at once is an error."""
+        first = since - _LISTED_SLACK_S + self._clock_ahead_s
+        lists = await self._orders("", LARGEST_COUNT)
+        for rows in lists:
+            require_whole_since(rows, LARGEST_COUNT, first)
+        # An order that closes in between is in both lists; the later one has its end.
+        by_id = {raw["id"]: raw for rows in lists for raw in rows}
+        orders = [seen(raw, symbol_of(str(raw["market"])) or str(raw["market"])) for raw in by_id.values()]
+        return [order for order in orders if order.created_at >= first]
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """See `Exchange.order_book`."""
@@ -160,11 +184,12 @@ class FiriExchange:
                     R.OUTCOME_UNKNOWN, f"Firi may still accept it: asked again in {wait:.0f} s.", retry_after_s=wait
                 )
 
-    async def _orders(self, symbol: str) -> list[dict[str, Any]]:
-        market = market_id(symbol)
-        active = await self._ask("GET", f"/v2/orders/{market}", params={"count": _HISTORY})
-        closed = await self._ask("GET", f"/v2/orders/{market}/history", params={"count": _HISTORY})
-        return [*active, *closed]
+    async def _orders(self, market: str, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Active orders, and then closed ones, of one market or of all."""
+        path = f"/v2/orders/{market}" if market else "/v2/orders"
+        active = await self._ask("GET", path, params={"count": count})
+        closed = await self._ask("GET", f"{path}/history", params={"count": count})
+        return active, closed
 
     async def _ask(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, absent_ok: bool = False
@@ -257,7 +282,7 @@ def _safe_id(order_id: str) -> str:
 def _is_fingerprint_of(raw: Mapping[str, Any], request: OrderRequest) -> bool:
     assert request.baseline is not None
     is_new = int(raw["id"]) > int(request.baseline["max_order_id"])
-    return is_new and _fits(raw, request) and _epoch(raw["created_at"]) >= request.sent_at - _CREATED_SLACK_S
+    return is_new and _fits(raw, request) and epoch(raw["created_at"]) >= request.sent_at - _CREATED_SLACK_S
 
 
 def _fits(raw: Mapping[str, Any], request: OrderRequest) -> bool:
@@ -305,10 +330,6 @@ def _status(matched: Decimal, remaining: Decimal, cancelled: Decimal, amount: De
 def _levels(rows: Sequence[Sequence[str]]) -> list[tuple[Decimal, Decimal]]:
     levels = [(Decimal(row[0]), Decimal(row[1])) for row in rows]
     return [level for level in levels if level[0].is_finite() and level[1].is_finite() and level[1] > 0]
-
-
-def _epoch(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def _error_words(raw: bytes) -> tuple[str, str]:
