@@ -76,7 +76,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             Limit(
                 "weight", Per.IP, 6000, 60,
                 {"time": 1, "system/status": 1, "exchangeInfo": 20, "depth": 5, "POST order": 1, "DELETE order": 1,
-                 "GET order": 4, "openOrders": 6, "myTrades": 20, "account": 20,
+                 "GET order": 4, "openOrders": 6, "allOrders": 20, "myTrades": 20, "account": 20,
                  "account/apiRestrictions": 1},
                 other=20, told_in="x-mbx-used-weight-1m",
             ),
@@ -97,7 +97,10 @@ LIMITS: Mapping[str, ExchangeLimits] = {
     ),
     "okx": ExchangeLimits(
         (
-            *_each(Per.KEY, 60, 2, "POST trade/order", "GET trade/order", "trade/cancel-order", "trade/fills"),
+            *_each(Per.KEY, 60, 2, "POST trade/order", "GET trade/order", "trade/cancel-order", "trade/fills",
+                   "trade/orders-pending"),
+            *_each(Per.KEY, 40, 2, "trade/orders-history"),
+            *_each(Per.KEY, 20, 2, "trade/orders-history-archive"),
             *_each(Per.KEY, 10, 2, "trade/fills-history", "account/balance"),
             *_each(Per.KEY, 5, 2, "account/config"),
             *_each(Per.IP, 40, 2, "market/books"),
@@ -112,7 +115,8 @@ LIMITS: Mapping[str, ExchangeLimits] = {
                 "spot", Per.KEY, 4000, 30,
                 {"POST hf/orders": 1, "DELETE hf/orders": 2, "GET hf/orders/{orderId}": 2,
                  "DELETE hf/orders/{orderId}": 1, "GET hf/orders/client-order/{clientOid}": 2,
-                 "DELETE hf/orders/client-order/{clientOid}": 1, "hf/fills": 2},
+                 "DELETE hf/orders/client-order/{clientOid}": 1, "hf/fills": 2,
+                 "hf/orders/active/page": 2, "hf/orders/done": 2},
             ),
             Limit("management", Per.KEY, 2000, 30, {"accounts": 5, "user/api-key": 20}),
             Limit(

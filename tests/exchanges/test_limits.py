@@ -20,6 +20,8 @@ FIRI = (
     "GET /v2/order/1",
     "GET /v2/orders/BTCNOK",
     "GET /v2/orders/BTCNOK/history",
+    "GET /v2/orders",
+    "GET /v2/orders/history",
     "POST /v2/orders",
     "DELETE /v2/orders/1/BTCNOK/detailed",
 )
