@@ -21,6 +21,7 @@ from execution.exchanges import ccxt_parse  # noqa: E402
 from execution.exchanges.ccxt_client import new_client  # noqa: E402
 from execution.exchanges.firi import _report as firi_report  # noqa: E402
 from execution.exchanges.firi_auth import FiriHmacAuth  # noqa: E402
+from execution.exchanges.listing import Listing  # noqa: E402
 from execution.exchanges.outcomes import classify  # noqa: E402
 from execution.exchanges.quirks import BINANCE, QUIRKS  # noqa: E402
 from tests.exchanges.cases import LIVE  # noqa: E402
@@ -286,6 +287,55 @@ def compare_documented_orders(folder: Path) -> None:
     check("coinbase execution", got, (raw["trade_id"], raw["size"], raw["price"], raw["commission"], True))
 
 
+LISTINGS: dict[str, tuple[tuple[str, ...], list[tuple[str, str, str]]]] = {
+    "binance": (
+        ("open_orders_response.json", "all_orders_response.json"),
+        [("1", "myOrder1", "open"), ("1", "myOrder1", "open")],
+    ),
+    "bybit": (
+        ("http_get_orders_realtime.json", "http_get_orders_history.json", "http_get_orders_realtime.json"),
+        [
+            ("open-order-1", "client-open-1", "open"),
+            ("open-order-2", "client-open-2", "open"),
+            ("abcdef123456", "client-1", "cancelled"),
+            ("open-order-1", "client-open-1", "open"),
+            ("open-order-2", "client-open-2", "open"),
+        ],
+    ),
+    "okx": (
+        ("http_get_orders_pending.json", "http_get_orders_history.json"),
+        [("1234567890123456789", "client-order-1", "open"), ("2497956918703120384", "", "filled")],
+    ),
+    "kraken": (
+        ("http_open_orders.json", "http_closed_orders.json"),
+        [
+            ("O26VBY-ISGAE-JP5TLU", "", "open"),
+            ("OYEQF4-FDE4C-NMUYUI", "", "open"),
+            ("O5KZFT-GH3AD-LP6TLU", "", "filled"),
+            ("OCLOSED-2-TESTID", "", "filled"),
+        ],
+    ),
+}
+
+
+async def compare_listings(folder: Path) -> None:
+    """The documented lists of orders."""
+    for slug, (files, expected) in LISTINGS.items():
+        answers = [raw_of(folder, slug, file) for file in files]
+        for answer in answers:
+            if slug == "bybit":
+                answer["result"]["nextPageCursor"] = ""  # these are all there is
+        client = new_client(QUIRKS[slug], ReplayingTransport([]), timeout_s=1)
+        client.set_markets(raw_of(folder, slug, "ccxt_4.5.90_markets_parsed.json"))
+
+        async def ask(*_: Any, answers: list[Any] = answers) -> Any:
+            return answers.pop(0)
+
+        orders = await QUIRKS[slug].list_orders(Listing(client, ask, {"BTC/USDT"}, 1, 2))
+        got = [(order.exchange_order_id, order.client_order_id, order.status.value) for order in orders]
+        check(f"{slug} list of orders", got, expected)
+
+
 async def compare_documented_answers(folder: Path) -> None:
     for slug, (file, asset) in BALANCES.items():
         balance = (await answered(folder, slug, file, lambda adapter: adapter.balances()))[asset]
@@ -299,6 +349,7 @@ async def compare_documented_answers(folder: Path) -> None:
 async def main(folder: Path) -> None:
     compare_documented_orders(folder)
     await compare_documented_answers(folder)
+    await compare_listings(folder)
     compare_calls(folder)
     compare_requests(folder)
     compare_json_requests(folder)
