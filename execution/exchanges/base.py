@@ -114,10 +114,10 @@ class Exchange(Protocol):
         """All orders of the account, open or closed, in these pairs, created at or after `since` (epoch seconds).
 
         All or nothing: ExchangeError when a part is missing, when `since` is further back than the exchange tells
-        (`Traits.lists_back_s`), or when it says something that we do not understand. An exchange that lists without a
-        pair gives those of all pairs, whatever `symbols` holds (`Traits.lists_by_symbol`); at the others no symbols
-        means nothing. What exchanges forget of unfilled orders: decision 0012. It waits for the request limits as
-        long as they ask: minutes where there are many orders, so callers bound it.
+        (`Traits.lists_back_s`), or when it says something that we do not understand; decision 0012 has what exchanges
+        forget. One that lists without a pair gives those of all pairs (`Traits.lists_by_symbol`). At the others no
+        symbols means nothing, and a pair that the exchange does not know has no orders. It waits for the request
+        limits: minutes where there are many orders, so callers bound it.
         """
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:

@@ -39,10 +39,11 @@ class Listing:
     now_ms: int
 
     async def of_each_symbol(self, ask: Callable[[Any], Awaitable[Iterable[SeenOrder]]]) -> list[SeenOrder]:
-        """Ask for every pair, several at once; `ask` gets ccxt's market. The first failure ends all."""
-        unlisted = sorted(symbol for symbol in self.symbols if symbol not in self.client.markets)
-        if unlisted:
-            raise ExchangeError(ReasonCode.PAIR_NOT_LISTED, f"No longer listed, so not asked for: {unlisted}.")
+        """Ask for every pair, several at once; `ask` gets ccxt's market. The first failure ends all.
+
+        A pair that the exchange does not know has no orders; one that is only suspended is known.
+        """
+        known = sorted(symbol for symbol in set(self.symbols) if symbol in self.client.markets)
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def in_turn(symbol: str) -> Iterable[SeenOrder]:
@@ -51,7 +52,7 @@ class Listing:
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(in_turn(symbol)) for symbol in sorted(set(self.symbols))]
+                tasks = [group.create_task(in_turn(symbol)) for symbol in known]
         except ExceptionGroup as e:
             raise e.exceptions[0] from None
         return [order for task in tasks for order in task.result()]
