@@ -231,6 +231,7 @@ def after_move(move: Move[OrderT]) -> OrderT:
         status=move.status,
         exchange_order_id=move.exchange_order_id or move.order.exchange_order_id,
         filled_amount=move.filled,
+        clean_misses=move.clean_misses,
     )
 
 
@@ -357,7 +358,11 @@ def _same(order: OrderT, now: datetime, wait_s: float) -> Move[OrderT]:
 
 @dataclass(frozen=True, slots=True)
 class SignalState:
-    """What decides whether a signal may have another order. attempt: orders made for it so far."""
+    """What decides whether a signal may have another order.
+
+    cancelled: somebody asked to cancel the signal, or its order: who cancels an order does not want it elsewhere.
+    attempt: orders made for it so far.
+    """
 
     expires_at: datetime
     cancelled: bool

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from execution.domain.orders import TimeInForce
 from execution.domain.sizing import Capabilities
@@ -56,6 +57,7 @@ def adapters() -> tuple[str, ...]:
     return (*QUIRKS, FiriExchange.slug)
 
 
+@cache
 def traits(slug: str) -> Traits:
     """See `Traits`."""
     if slug == FiriExchange.slug:

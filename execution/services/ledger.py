@@ -1,7 +1,8 @@
 """The one door through which an order changes: its move, fills, positions, fees and signal, in one transaction.
 
-Every move is a compare-and-set on (status, filled amount): what another process recorded first wins, and recording
-the same thing twice changes nothing. Batches keep it cheap: six statements for any number of orders.
+Every move is a compare-and-set on (status, filled amount, look-ups that missed): what another process recorded first
+wins, and recording the same thing twice changes nothing. Batches keep it cheap: six statements for any number of
+orders.
 """
 
 from collections import defaultdict
@@ -48,20 +49,22 @@ def record(moves: Sequence[Move]) -> set[UUID]:
     return set(locked)
 
 
-_SEEN = "id uuid, status text, filled numeric"
+_SEEN = "id uuid, status text, filled numeric, misses int"
 _LOCK = f"""
-SELECT o.id, s.expires_at, s.cancel_requested_at, s.attempt
+SELECT o.id, s.expires_at, COALESCE(s.cancel_requested_at, o.cancel_requested_at) IS NOT NULL, s.attempt
 FROM {recordset(_SEEN)}
 JOIN execution_order o ON o.id = v.id AND o.status = v.status AND o.filled_amount = v.filled
+                      AND o.clean_misses = v.misses
 JOIN execution_signal s ON s.id = o.signal_id
 ORDER BY o.id FOR UPDATE
 """
 
 
 def _lock(moves: Iterable[Move]) -> dict[UUID, SignalState]:
-    rows = [(move.order.id, move.order.status.value, move.order.filled_amount) for move in moves]
+    seen = (move.order for move in moves)
+    rows = [(order.id, order.status.value, order.filled_amount, order.clean_misses) for order in seen]
     found = fetch(_LOCK, {"rows": as_rows(rows, names_of(_SEEN))})
-    return {row[0]: SignalState(row[1], row[2] is not None, row[3]) for row in found}
+    return {row[0]: SignalState(*row[1:]) for row in found}
 
 
 _FILL = (

@@ -13,6 +13,7 @@ from execution.domain.orders import IllegalTransition, OrderStatus
 from execution.exchanges.base import Trade
 from execution.models import Fill, Order, OrderEvent, Position, Signal
 from execution.services import claims, housekeeping, ledger
+from execution.services.cancel import cancel_order, cancel_signal
 from execution.services.executor.checker import CheckOptions
 from execution.services.ledger import FillsDisagree, Move, record
 from policies import snapshot
@@ -252,6 +253,33 @@ def test_recording_the_same_answer_twice_changes_nothing(trading):
     assert record([move]) == set()
 
     assert (Fill.objects.count(), Position.objects.get().bought_amount, OrderEvent.objects.count()) == (1, D("0.1"), 1)
+
+
+def test_a_miss_does_not_go_on_with_a_row_that_another_look_up_has_ended(trading):
+    order = put_order(trading, status="unknown", clean_misses=1)
+    first, second = seen(order), seen(order)
+
+    assert record([Move(first, OrderStatus.UNKNOWN, timezone.now(), detail="Look-up unanswered.")]) == {order.pk}
+    assert record([Move(second, OrderStatus.UNKNOWN, timezone.now(), clean_misses=2)]) == set()
+
+    order.refresh_from_db()
+    assert order.clean_misses == 0
+
+
+@pytest.mark.parametrize("whose", ["order", "signal"])
+def test_what_somebody_cancelled_while_in_doubt_is_not_tried_elsewhere(trading, whose):
+    order = put_order(trading, status="unknown")
+    seen_before = seen(order)
+    if whose == "order":
+        cancel_order(order.pk, by="ann", reason="wrong size")
+    else:
+        cancel_signal(order.signal_id, by="algo1")
+
+    record([Move(seen_before, OrderStatus.NOT_PLACED, timezone.now(), code="NOT_PLACED")])
+
+    order.signal.refresh_from_db()
+    assert (order.signal.status, order.signal.reason_code) == ("failed", "NOT_PLACED")
+    assert claims.claim_signals(10) == []
 
 
 def test_executions_that_do_not_add_up_are_not_recorded(trading):
