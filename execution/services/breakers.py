@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from django.contrib.auth.models import User
@@ -62,8 +63,8 @@ def _fold_one(key: Key, calls: Sequence[Observed], rules: BreakerRules) -> None:
             rules,
             call.outcome,
             call.at,
-            chance=random.random(),
-            why=call.why,  # noqa: S311 - jitter
+            chance=random.random(),  # noqa: S311 - jitter
+            why=call.why,
         )
         if stepped.state != breaker.state:
             _note(key, breaker, stepped, call.at)
@@ -128,7 +129,8 @@ def _locked(key: Key) -> CircuitBreaker:
     CircuitBreaker.objects.bulk_create(
         [CircuitBreaker(exchange_id=exchange, credential_id=credential, since=timezone.now())], ignore_conflicts=True
     )
-    return CircuitBreaker.objects.select_for_update().get(exchange_id=exchange, credential_id=credential)
+    mine = CircuitBreaker.objects.select_for_update()
+    return mine.get(exchange_id=exchange, credential_id=UUID(credential) if credential else None)
 
 
 def _store(row: CircuitBreaker, breaker: Breaker) -> None:

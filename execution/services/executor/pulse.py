@@ -1,4 +1,4 @@
-"""How the exchanges do, from this worker's own calls: breakers move at once here and are shared a few times a second."""
+"""How the exchanges do, from this worker's own calls: breakers move at once here and are shared twice a second."""
 
 import random
 from collections import deque
