@@ -135,15 +135,17 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["execution.api.auth.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["execution.api.parsers.DecimalJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "execution.api.documented.Schema",
     "EXCEPTION_HANDLER": "execution.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": True,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Routing platform",
     "DESCRIPTION": "Submit signals; see where each was routed, why, and what became of it.",
     "VERSION": "1",
+    "PREPROCESSING_HOOKS": ["execution.api.documented.without_trailing_slash"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

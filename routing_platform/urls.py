@@ -15,5 +15,6 @@ urlpatterns = [
     re_path(r"^metrics/?$", probes.metrics, name="metrics"),
 ]
 
+handler400 = "execution.api.errors.bad_request"
 handler404 = "execution.api.errors.not_found"
 handler500 = "execution.api.errors.server_error"

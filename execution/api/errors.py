@@ -106,6 +106,15 @@ def _flat(problems: Any) -> list[Any]:
     return [problems]
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 outside the views (an unknown host): JSON for the API, Django's page for people."""
+    if request.path.startswith("/api/"):
+        return _json(400, ReasonCode.INVALID_REQUEST)
+    from django.views.defaults import bad_request as page
+
+    return page(request, exception)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404 outside the views: JSON for the API, Django's page for people."""
     if request.path.startswith("/api/"):

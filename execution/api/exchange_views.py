@@ -1,22 +1,17 @@
 """What the exchanges are and list: health as the router sees it, and the pairs orders are checked against."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from execution.api import documented, query
 from execution.api import serializers as out
-from execution.api.errors import ApiError
 from execution.models import Market
 from execution.selectors.facts import glued_symbols
 from execution.selectors.status_report import exchange_reports
-from policies.domain.reasons import ReasonCode
 from policies.domain.symbols import normalise
-from policies.snapshot import current_policy
 
 
 class ExchangeStatusView(APIView):
@@ -30,41 +25,28 @@ class ExchangeStatusView(APIView):
         return Response(out.ExchangeStatusOut(exchange_reports(), many=True).data)
 
 
-class _BySymbol(CursorPagination):
-    """Keyset pages; a pair's exchanges are together."""
-
-    page_size = 200
-    page_size_query_param = "limit"
-    max_page_size = 1000
-    ordering: Any = ("symbol", "exchange_id")
-
-
 class MarketsView(APIView):
     """Pairs."""
 
     scopes = {"GET": "read"}
+    pagination_class = query.BySymbol
 
     @extend_schema(
         parameters=[
             OpenApiParameter("exchange", str),
             OpenApiParameter("symbol", str, description="In any spelling a signal may use."),
-            OpenApiParameter("cursor", str),
-            OpenApiParameter("limit", int, description="At most 1,000."),
+            *documented.PAGES,
         ],
-        responses={200: out.MarketOut(many=True), "4XX": out.ErrorOut},
+        responses={200: out.MarketOut(many=True)},
     )
     def get(self, request: Request) -> Response:
         """The pairs the exchanges list, with their steps and minimums, as last read from them."""
         markets = Market.objects.filter(active=True)
-        if exchange := request.query_params.get("exchange"):
-            if exchange not in current_policy().exchanges:
-                raise ApiError(400, ReasonCode.UNKNOWN_EXCHANGE)
+        if exchange := query.exchange(request):
             markets = markets.filter(exchange_id=exchange)
-        if text := request.query_params.get("symbol"):
+        if text := query.text(request, "symbol"):
             symbol = normalise(text, glued_symbols())
             if symbol is None:
-                raise ValidationError("symbol must be a spot pair such as BTC/USDT, or a glued name that is listed.")
+                raise ValidationError({"symbol": ["Must be a spot pair such as BTC/USDT, or a glued name we list."]})
             markets = markets.filter(symbol=symbol)
-        paginator = _BySymbol()
-        page = paginator.paginate_queryset(markets, request, self)
-        return paginator.get_paginated_response(out.MarketOut(page, many=True).data)
+        return query.page(request, self, markets, out.MarketOut)

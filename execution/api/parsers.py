@@ -1,4 +1,7 @@
-"""JSON bodies: numbers with a point become Decimal, sizes are bounded, NaN and Infinity are refused."""
+"""JSON bodies: numbers with a point become Decimal; size and depth are bounded.
+
+Refused: NaN and Infinity, a name given twice, and half a surrogate pair, which no answer could repeat.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +14,8 @@ from rest_framework.parsers import BaseParser
 
 from execution.api.errors import ApiError
 from policies.domain.reasons import ReasonCode
+
+MAX_DEPTH = 50
 
 
 class DecimalJSONParser(BaseParser):
@@ -31,12 +36,48 @@ class DecimalJSONParser(BaseParser):
                 headers={"Connection": "close"},
             )
         try:
-            return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+            text = body.decode("utf-8-sig")
+            found = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)
+            if "\\u" in text or text.count("{") + text.count("[") > MAX_DEPTH:
+                _check(found)
         except RecursionError as e:
             raise ParseError("The body is nested too deeply.") from e
         except (ValueError, ArithmeticError) as e:
             raise ParseError(f"The body is not valid JSON: {str(e)[:200]}.") from e
+        return found
 
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # Readers differ in which one counts; a signal must mean one thing.
+        raise ValueError("a name is given twice in one object")
+    return found
+
+
+def _check(value: Any) -> None:
+    """Walks without recursion: depth is what is in doubt."""
+    waiting = [(value, 1)]
+    while waiting:
+        item, depth = waiting.pop()
+        if isinstance(item, str):
+            if not _is_whole(item):
+                raise ValueError("a text holds half a surrogate pair")
+        elif isinstance(item, dict):
+            waiting += [(part, depth + 1) for pair in item.items() for part in pair]
+        elif isinstance(item, list):
+            waiting += [(part, depth + 1) for part in item]
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

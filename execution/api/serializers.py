@@ -1,10 +1,24 @@
 """What the API answers."""
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model
 from rest_framework import serializers
 
 from execution.models import Decision, Fill, Market, Order, OrderEvent, Position, Signal
+
+M = TypeVar("M", bound=Model)
+
+
+class RowOut(serializers.ModelSerializer[M]):
+    """A row as an answer: every field is always there, whatever a form of the model would ask for."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """For the documentation."""
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = True
+        return fields
 
 
 class ReceiptOut(serializers.Serializer[Any]):
@@ -21,7 +35,9 @@ class ErrorOut(serializers.Serializer[Any]):
 
     code = serializers.CharField(help_text="Stable; see docs/reason-codes.md.")
     detail = serializers.CharField()
-    details = serializers.DictField(child=serializers.CharField(), required=False)
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.CharField(), required=False, help_text="Field -> what is wrong with it."
+    )
 
 
 class BatchResultOut(serializers.Serializer[Any]):
@@ -65,19 +81,19 @@ class RouteOut(serializers.Serializer[Any]):
     policy_version = serializers.IntegerField()
 
 
-class FillOut(serializers.ModelSerializer[Fill]):
+class FillOut(RowOut[Fill]):
     class Meta:
         model = Fill
         fields = ["trade_id", "at", "amount", "price", "fee", "fee_asset", "maker"]
 
 
-class OrderEventOut(serializers.ModelSerializer[OrderEvent]):
+class OrderEventOut(RowOut[OrderEvent]):
     class Meta:
         model = OrderEvent
         fields = ["at", "old_status", "new_status", "reason_code", "detail"]
 
 
-class OrderOut(serializers.ModelSerializer[Order]):
+class OrderOut(RowOut[Order]):
     """An order with its fills and events."""
 
     client_order_id = serializers.CharField()
@@ -96,7 +112,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
         ]  # fmt: skip
 
 
-class DecisionOut(serializers.ModelSerializer[Decision]):
+class DecisionOut(RowOut[Decision]):
     candidates = CandidateOut(many=True)
 
     class Meta:
@@ -107,7 +123,7 @@ class DecisionOut(serializers.ModelSerializer[Decision]):
         ]  # fmt: skip
 
 
-class SignalOut(serializers.ModelSerializer[Signal]):
+class SignalOut(RowOut[Signal]):
     """A signal's state."""
 
     exchange = serializers.CharField(source="exchange_id", allow_null=True)
@@ -133,7 +149,7 @@ class SignalDetailOut(SignalOut):
         fields = [*SignalOut.Meta.fields, "decisions", "orders"]
 
 
-class PositionOut(serializers.ModelSerializer[Position]):
+class PositionOut(RowOut[Position]):
     """What fills in one pair at one exchange add up to."""
 
     user = serializers.CharField(source="user.username")
@@ -172,7 +188,7 @@ class ExchangeStatusOut(serializers.Serializer[Any]):
     orders_in_flight = serializers.IntegerField()
 
 
-class MarketOut(serializers.ModelSerializer[Market]):
+class MarketOut(RowOut[Market]):
     """One pair at one exchange. Prices in quote units, amounts in base units."""
 
     exchange = serializers.CharField(source="exchange_id")

@@ -1,10 +1,12 @@
 """What clients may send as a signal, and what it becomes."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -46,6 +48,44 @@ class AmountField(serializers.DecimalField):
         super().__init__(max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES, validators=[_positive], **kwargs)
 
 
+class FiniteField(serializers.FloatField):
+    """A number that JSON can write again."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Raises ValidationError for NaN, infinity and what is too large."""
+        try:
+            value = super().to_internal_value(data)
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            raise serializers.ValidationError("Must be a finite number.")
+        return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a piece of JSON, names too. Its depth is bounded by the parser."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield name
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+
+
+class DetailsField(serializers.JSONField):
+    """Any JSON that PostgreSQL can keep."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError for text with NUL in it."""
+        value = super().to_internal_value(data)
+        if any("\0" in text for text in _texts(value)):
+            raise serializers.ValidationError("Null characters are not allowed.")
+        return value
+
+
 class SignalIn(serializers.Serializer[Any]):
     """One signal. Exactly one of `amount` and `notional`."""
 
@@ -77,15 +117,23 @@ class SignalIn(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(
         required=False, choices=ModeChoices.choices, help_text="Can only make the order more cautious."
     )
-    score = serializers.FloatField(required=False)
-    confidence = serializers.FloatField(required=False)
-    details = serializers.JSONField(required=False, help_text="Kept with the signal, for your own records.")
+    score = FiniteField(required=False)
+    confidence = FiniteField(required=False)
+    details = DetailsField(
+        required=False, encoder=DjangoJSONEncoder, help_text="Kept with the signal, for your own records."
+    )
 
     def to_internal_value(self, data: Any) -> Any:
         """Resolves older names and refuses unknown fields: a typo in a field must not change what is traded."""
         if not isinstance(data, Mapping):
             raise serializers.ValidationError("A signal is a JSON object.")
-        renamed = {_ALIASES.get(str(name), str(name)): value for name, value in data.items() if value is not None}
+        sent = [(_ALIASES.get(str(name), str(name)), value) for name, value in data.items() if value is not None]
+        renamed = dict(sent)
+        if len(renamed) != len(sent):
+            names = [name for name, _ in sent]
+            raise serializers.ValidationError(
+                {name: ["Given twice, by its name and by an older one."] for name in names if names.count(name) > 1}
+            )
         unknown = renamed.keys() - self.fields.keys()
         if unknown:
             raise serializers.ValidationError(
@@ -139,6 +187,12 @@ class SignalIn(serializers.Serializer[Any]):
         if "time_in_force" in attrs and not is_limit:
             raise serializers.ValidationError({"time_in_force": ["Only for order_type limit."]})
         return attrs
+
+
+class BatchIn(serializers.Serializer[Any]):
+    """Signals of a batch, for the documentation: each is checked by itself. A bare list is understood too."""
+
+    signals = serializers.ListField(child=SignalIn(), min_length=1, max_length=MAX_BATCH)
 
 
 _signal_in = SignalIn()

@@ -6,49 +6,40 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from execution.api import documented, query
 from execution.api import serializers as out
 from execution.api.auth import client_of
 from execution.api.errors import ApiError, from_validation
-from execution.api.signal_input import MAX_BATCH, SignalIn, parse_signal
-from execution.domain.orders import SIGNAL_FINAL, SignalStatus
+from execution.api.signal_input import MAX_BATCH, BatchIn, SignalIn, parse_signal
+from execution.domain.orders import SIGNAL_FINAL, OrderStatus, SignalStatus
 from execution.domain.router import Answer, Question, Refused
 from execution.models import Signal
 from execution.selectors import owned
 from execution.services import routing
 from execution.services.cancel import cancel_order, cancel_signal
 from execution.services.intake import NewSignal, Outcome, Receipt, store_signals
-from execution.services.waiting import MAX_WAIT_S, final_waiter
+from execution.services.waiting import final_waiter
 from policies.domain.reasons import ReasonCode
 from policies.snapshot import current_policy
-
-_KEY_HEADER = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="New for every signal, the same for its retries."
-)
-_WAIT = OpenApiParameter("wait", float, description=f"Seconds to wait until it is final, at most {MAX_WAIT_S:g}.")
-
-
-class Newest(CursorPagination):
-    """Keyset pages, newest first: no COUNT, no offset."""
-
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
 
 
 class SignalsView(APIView):
     """Submit a signal; list signals."""
 
     scopes = {"GET": "read", "POST": "trade"}
+    pagination_class = query.ByReceipt
 
-    @extend_schema(request=SignalIn, parameters=[_KEY_HEADER], responses={202: out.ReceiptOut, "4XX": out.ErrorOut})
+    @extend_schema(
+        request=SignalIn,
+        parameters=documented.STORES_SIGNAL,
+        responses={202: out.ReceiptOut, **documented.STORING},
+    )
     def post(self, request: Request) -> Response:
         """Store one signal. 202 with its receipt; the same key and body again give the same answer."""
         signal = _parse(request)
@@ -57,18 +48,17 @@ class SignalsView(APIView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("status", str, description="One of the signal states."),
+            documented.words("status", SignalStatus),
             OpenApiParameter("strategy_id", str),
             OpenApiParameter("symbol", str),
             OpenApiParameter("since", datetime, description="Received at or after this instant."),
-            OpenApiParameter("cursor", str),
-            OpenApiParameter("limit", int, description="At most 500."),
+            *documented.PAGES,
         ],
         responses={200: out.SignalOut(many=True)},
     )
     def get(self, request: Request) -> Response:
         """Your signals, newest first."""
-        return _page(request, self, _filtered_signals(request), out.SignalOut, "-received_at")
+        return query.page(request, self, _filtered_signals(request), out.SignalOut)
 
 
 class SignalBatchView(APIView):
@@ -76,7 +66,15 @@ class SignalBatchView(APIView):
 
     scopes = {"POST": "trade"}
 
-    @extend_schema(request=SignalIn(many=True), responses={202: out.BatchOut, "4XX": out.ErrorOut})
+    @extend_schema(
+        request=BatchIn,
+        responses={
+            202: out.BatchOut,
+            400: PolymorphicProxySerializer(
+                "BatchRefusedOut", [out.BatchOut, out.ErrorOut], resource_type_field_name=None
+            ),
+        },
+    )
     def post(self, request: Request) -> Response:
         """Store many signals in one transaction. Each has its own result; a bad one does not stop the others."""
         items = request.data.get("signals") if isinstance(request.data, dict) else request.data
@@ -105,11 +103,14 @@ class SignalView(APIView):
 
     scopes = {"GET": "read"}
 
-    @extend_schema(parameters=[_WAIT], responses={200: out.SignalDetailOut, "4XX": out.ErrorOut})
+    @extend_schema(
+        parameters=[documented.SIGNAL_ID, documented.waits("wait", "Seconds to wait until it is final.")],
+        responses={200: out.SignalDetailOut, **documented.NOT_FOUND},
+    )
     def get(self, request: Request, signal_id: str) -> Response:
         """State, decisions, orders and fills. With `wait` the answer comes when it is final, or after that time."""
-        wait = _seconds(request.query_params.get("wait"), default=0)
-        pk = _uuid(signal_id)
+        wait = query.seconds(request, "wait", default=0)
+        pk = query.uuid(signal_id)
         if _status_of(request, pk) not in SIGNAL_FINAL and wait:
             final_waiter.wait(pk, wait)
         return Response(_in_full(request, pk))
@@ -120,10 +121,14 @@ class SignalCancelView(APIView):
 
     scopes = {"POST": "cancel"}
 
-    @extend_schema(request=None, responses={200: out.SignalOut, 202: out.SignalOut, "4XX": out.ErrorOut})
+    @extend_schema(
+        request=None,
+        parameters=[documented.SIGNAL_ID],
+        responses={200: out.SignalOut, 202: out.SignalOut, **documented.NOT_FOUND, **documented.OVER},
+    )
     def post(self, request: Request, signal_id: str) -> Response:
         """200 when it ended cancelled at once, 202 when the exchange must be asked, 409 when it was already over."""
-        pk = _uuid(signal_id)
+        pk = query.uuid(signal_id)
         if _status_of(request, pk) in SIGNAL_FINAL:
             raise ApiError(409, ReasonCode.SIGNAL_FINAL)
         status = cancel_signal(pk, by=client_of(request))
@@ -136,7 +141,7 @@ class RouteView(APIView):
 
     scopes = {"POST": "read"}
 
-    @extend_schema(request=SignalIn, responses={200: out.RouteOut, "4XX": out.ErrorOut})
+    @extend_schema(request=SignalIn, responses={200: out.RouteOut})
     def post(self, request: Request) -> Response:
         """Where this signal would go now, and why not elsewhere. Nothing is stored, nothing is sent."""
         signal = parse_signal(request.data)
@@ -154,12 +159,12 @@ class ExecuteView(APIView):
 
     @extend_schema(
         request=SignalIn,
-        parameters=[_KEY_HEADER, OpenApiParameter("timeout", float, description="Seconds to wait; 10 by default.")],
-        responses={200: out.SignalDetailOut, 202: out.SignalDetailOut, "4XX": out.ErrorOut},
+        parameters=[*documented.EXECUTES_SIGNAL, documented.waits("timeout", "Seconds to wait; 10 by default.")],
+        responses={200: out.SignalDetailOut, 202: out.SignalDetailOut, **documented.STORING},
     )
     def post(self, request: Request) -> Response:
         """Route and execute. 200 when final, 202 when the time was up first: ask GET /api/signals/{id} then."""
-        timeout = _seconds(request.query_params.get("timeout"), default=10)
+        timeout = query.seconds(request, "timeout", default=10)
         signal = _parse(request)
         receipt = _store([signal], request)[0]
         if receipt.signal_id is None:
@@ -175,23 +180,24 @@ class OrdersView(APIView):
     """Orders."""
 
     scopes = {"GET": "read"}
+    pagination_class = query.ByCreation
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("status", str),
+            documented.words("status", OrderStatus),
             OpenApiParameter("exchange", str),
-            OpenApiParameter("cursor", str),
+            *documented.PAGES,
         ],
         responses={200: out.OrderOut(many=True)},
     )
     def get(self, request: Request) -> Response:
         """Your orders, newest first."""
         orders = owned.orders(client_of(request))
-        if status := request.query_params.get("status"):
+        if status := query.choice(request, "status", list(OrderStatus)):
             orders = orders.filter(status=status)
-        if exchange := request.query_params.get("exchange"):
+        if exchange := query.exchange(request):
             orders = orders.filter(exchange_id=exchange)
-        return _page(request, self, orders, out.OrderOut, "-created_at")
+        return query.page(request, self, orders, out.OrderOut)
 
 
 class OrderView(APIView):
@@ -199,10 +205,10 @@ class OrderView(APIView):
 
     scopes = {"GET": "read"}
 
-    @extend_schema(responses={200: out.OrderOut, "4XX": out.ErrorOut})
+    @extend_schema(parameters=[documented.ORDER_ID], responses={200: out.OrderOut, **documented.NOT_FOUND})
     def get(self, request: Request, order_id: str) -> Response:
         """An order with its fills and events."""
-        order = owned.orders(client_of(request)).filter(pk=_uuid(order_id)).first()
+        order = owned.orders(client_of(request)).filter(pk=query.uuid(order_id)).first()
         if order is None:
             raise NotFound
         return Response(out.OrderOut(order).data)
@@ -213,10 +219,14 @@ class OrderCancelView(APIView):
 
     scopes = {"POST": "cancel"}
 
-    @extend_schema(request=None, responses={202: out.OrderOut, "4XX": out.ErrorOut})
+    @extend_schema(
+        request=None,
+        parameters=[documented.ORDER_ID],
+        responses={202: out.OrderOut, **documented.NOT_FOUND, **documented.OVER},
+    )
     def post(self, request: Request, order_id: str) -> Response:
         """Ask for its cancellation; 409 when it was already over."""
-        pk = _uuid(order_id)
+        pk = query.uuid(order_id)
         if not owned.orders(client_of(request)).filter(pk=pk).exists():
             raise NotFound
         if not cancel_order(pk, by=client_of(request), reason="cancelled over the API"):
@@ -328,25 +338,6 @@ def _without_repeats(signals: dict[int, NewSignal]) -> list[list[int]]:
     return rounds
 
 
-def _seconds(text: str | None, *, default: float) -> float:
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= MAX_WAIT_S:
-        raise ValidationError(f"Seconds to wait must be a number from 0 to {MAX_WAIT_S:g}.")
-    return value
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound from None
-
-
 def _status_of(request: Request, signal_id: UUID) -> SignalStatus:
     status = owned.signals(client_of(request)).filter(pk=signal_id).values_list("status", flat=True).first()
     if status is None:
@@ -360,21 +351,11 @@ def _in_full(request: Request, signal_id: UUID) -> dict[str, Any]:
 
 def _filtered_signals(request: Request) -> QuerySet[Signal]:
     signals = owned.signals(client_of(request))
-    query = request.query_params
-    if status := query.get("status"):
-        if status not in SignalStatus.__members__.values():
-            raise ValidationError(f"status must be one of {', '.join(SignalStatus)}.")
+    if status := query.choice(request, "status", list(SignalStatus)):
         signals = signals.filter(status=status)
     for name in ("strategy_id", "symbol"):
-        if value := query.get(name):
+        if value := query.text(request, name):
             signals = signals.filter(**{name: value})
-    if since := query.get("since"):
-        signals = signals.filter(received_at__gte=serializers.DateTimeField().run_validation(since))
+    if since := query.instant(request, "since"):
+        signals = signals.filter(received_at__gte=since)
     return signals
-
-
-def _page(request: Request, view: APIView, queryset: QuerySet[Any], serializer: Any, ordering: str) -> Response:
-    paginator = Newest()
-    paginator.ordering = (ordering, "pk")
-    page = paginator.paginate_queryset(queryset, request, view)
-    return paginator.get_paginated_response(serializer(page, many=True).data)
