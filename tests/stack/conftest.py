@@ -4,7 +4,8 @@ import json
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,16 +93,24 @@ def stack(transactional_db: None, traders: Traders, request: pytest.FixtureReque
     def before_start(control: SimulatorControl) -> None:
         traders.all = add_traders(count, control)
 
+    with platform_stack(before_start) as running:
+        wait_until_usable(traders.all[0].client(running))
+        yield running
+
+
+@contextmanager
+def platform_stack(before_start: Callable[[SimulatorControl], None], **options: Any) -> Iterator[Stack]:
+    """The platform on the test database, with simulated exchanges."""
     environment = {
         **QUICK,
         "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
         "SECRET_KEY": settings.SECRET_KEY,
         "CREDENTIAL_KEYS": ",".join(settings.ENV["CREDENTIAL_KEYS"]),
+        **options.pop("environment", {}),
     }
     simulator: dict[str, Any] = {"seed": 21, "hold_ms": 3000, "late_ms": 500}
-    with running_stack(environment=environment, simulator=simulator, before_start=before_start) as running:
-        wait_until_usable(traders.all[0].client(running))
+    with running_stack(environment=environment, simulator=simulator, before_start=before_start, **options) as running:
         yield running
 
 
