@@ -10,7 +10,7 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
-from execution.exchanges.metering import Meter, Unmetered
+from execution.exchanges.metering import Meter, Unmetered, leave
 from execution.exchanges.outcomes import HttpAnswer, Rule, classify, last_answer
 from execution.exchanges.quirks.base import Quirks
 from execution.exchanges.transport import Transport, tls_context
@@ -66,7 +66,7 @@ class _Guard(ccxt.Exchange):  # type: ignore[misc]
         self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None
     ) -> Any:
         """Every request passes here: it is counted before, and what the exchange says of our pace is kept."""
-        await self.meter.take(f"{method} {path}")
+        await leave(self.meter, f"{method} {path}")
         try:
             return await super().fetch2(path, api, method, params or {}, config or {})
         except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as e:

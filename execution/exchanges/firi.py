@@ -32,7 +32,7 @@ from execution.exchanges.firi_orders import (
     require_whole_since,
     seen,
 )
-from execution.exchanges.metering import Meter, Unmetered
+from execution.exchanges.metering import Meter, Unmetered, leave
 from execution.exchanges.outcomes import never_connected
 from execution.exchanges.transport import Transport
 from policies.domain.numbers import plain
@@ -220,7 +220,7 @@ class FiriExchange:
             signed = self._auth.sign(body, timestamp_s=timestamp, validity_ms=validity_ms)
             headers |= signed.headers
             query |= signed.params
-        await self._meter.take(f"{method} {_ID.sub('/{id}', path)}")
+        await leave(self._meter, f"{method} {_ID.sub('/{id}', path)}")
         send = getattr(self._transport, method.lower())
         url = HOST + path + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
         async with send(url, json=body, headers=headers, timeout=self._timeout) as response:

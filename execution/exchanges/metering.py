@@ -1,7 +1,8 @@
 """How an adapter asks for leave to send a request, and tells what the exchange said about its limits."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -22,6 +23,27 @@ class Meter(Protocol):
 
     def refused(self, retry_after_s: float | None) -> None:
         """The exchange said that we are too fast: nothing more is sent until then."""
+
+
+_last_check: ContextVar[Callable[[], None] | None] = ContextVar("last_check", default=None)
+
+
+@contextmanager
+def checked_last(check: Callable[[], None]) -> Iterator[None]:
+    """Requests inside call `check` after every wait, right before they leave. It raises NotSent to stop them."""
+    token = _last_check.set(check)
+    try:
+        yield
+    finally:
+        _last_check.reset(token)
+
+
+async def leave(meter: Meter, endpoint: str) -> None:
+    """Every request passes here, and does nothing but leave after it. Raises NotSent."""
+    await meter.take(endpoint)
+    check = _last_check.get()
+    if check is not None:
+        check()
 
 
 class Unmetered:

@@ -15,6 +15,7 @@ from execution.domain import life
 from execution.domain.orders import Side
 from execution.exchanges.base import Exchange, OrderReport, OrderRequest
 from execution.exchanges.errors import ExchangeError, NotSent, OutcomeUnknown
+from execution.exchanges.metering import checked_last
 from execution.exchanges.registry import traits
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
@@ -57,8 +58,10 @@ class Sender:
         began = time.perf_counter()
         try:
             adapter, request = await self._prepare(order)
-            async with asyncio.timeout(self._timeout_s):
-                report = await adapter.place(request)
+            # The adapter may wait for its turn and its budget; a halt that comes meanwhile must still stop the order.
+            with checked_last(lambda: self._check(self._policy(), order)):
+                async with asyncio.timeout(self._timeout_s):
+                    report = await adapter.place(request)
         except _Refused as e:
             put(life.after_refusal(order, e.denial, _now()))
         except ExchangeError as e:
@@ -79,7 +82,7 @@ class Sender:
         return move
 
     async def _prepare(self, order: WorkingOrder) -> tuple[Exchange, OrderRequest]:
-        """Every check that may still stop the order, the last one right before the send."""
+        """Every check that may still stop the order; those of policy are made once more right before it leaves."""
         policy = self._policy()
         self._check(policy, order)
         credential = policy.credentials.get((order.user_id, order.exchange, order.mode))
@@ -131,11 +134,11 @@ class Sender:
         await self._checker.follow(replace(order, exchange_order_id=report.exchange_order_id), move, adapter, put)
 
 
-class _Refused(Exception):
+class _Refused(NotSent):
     """Our own last check said no; nothing has left."""
 
     def __init__(self, denial: Denial) -> None:
-        super().__init__(denial.detail)
+        super().__init__(denial.code, denial.detail)
         self.denial = denial
 
 
