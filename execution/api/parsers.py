@@ -1,6 +1,6 @@
 """JSON bodies: numbers with a point become Decimal; size and depth are bounded.
 
-Refused: NaN and Infinity, a name given twice, and half a surrogate pair, which no answer could repeat.
+Refused: NaN and Infinity, a name given twice, half a surrogate pair, and NUL, which no database keeps.
 """
 
 import json
@@ -16,6 +16,32 @@ from execution.api.errors import ApiError
 from policies.domain.reasons import ReasonCode
 
 MAX_DEPTH = 50
+MAX_WEBHOOK_BYTES = 65_536
+"""A signal with all its fields is below 2 kB."""
+
+
+def read_bounded(stream: Any, limit: int, advice: str) -> bytes:
+    """The body, if it is not larger than `limit`. Raises ApiError (413)."""
+    body: bytes = stream.read(limit + 1)
+    if len(body) > limit:
+        # The rest stays unread, so the connection cannot be used again.
+        raise ApiError(
+            413,
+            ReasonCode.BODY_TOO_LARGE,
+            f"The body is larger than {limit:,} bytes. {advice}",
+            headers={"Connection": "close"},
+        )
+    return body
+
+
+class RawParser(BaseParser):
+    """The bytes of the body, whatever it is called: alerts come as JSON, as text, or without a content type."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The body. Raises ApiError (413)."""
+        return read_bounded(stream, MAX_WEBHOOK_BYTES, "Send one signal.")
 
 
 class DecimalJSONParser(BaseParser):
@@ -25,16 +51,7 @@ class DecimalJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """The body as Python data. Raises ParseError (400) or ApiError (413)."""
-        limit: int = settings.ENV["MAX_BODY_BYTES"]
-        body = stream.read(limit + 1)
-        if len(body) > limit:
-            # The rest stays unread, so the connection cannot be used again.
-            raise ApiError(
-                413,
-                ReasonCode.BODY_TOO_LARGE,
-                f"The body is larger than {limit:,} bytes. Send at most 1,000 signals a batch.",
-                headers={"Connection": "close"},
-            )
+        body = read_bounded(stream, settings.ENV["MAX_BODY_BYTES"], "Send at most 1,000 signals a batch.")
         try:
             text = body.decode("utf-8-sig")
             found = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)
@@ -66,7 +83,7 @@ def _check(value: Any) -> None:
         item, depth = waiting.pop()
         if isinstance(item, str):
             if not _is_whole(item):
-                raise ValueError("a text holds half a surrogate pair")
+                raise ValueError("a text holds a NUL character or half a surrogate pair")
         elif isinstance(item, dict):
             waiting += [(part, depth + 1) for pair in item.items() for part in pair]
         elif isinstance(item, list):
@@ -80,4 +97,4 @@ def _is_whole(text: str) -> bool:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\x00" not in text

@@ -172,7 +172,20 @@ def test_an_unknown_symbol_has_its_own_code(api, symbol):
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b"[1,", b"nonsense", b'{"amount": NaN}', b'{"amount": Infinity}', b"\xff\xfe", b"[" * 100_000],
+    [
+        b"",
+        b"{",
+        b"[1,",
+        b"nonsense",
+        b'{"amount": NaN}',
+        b'{"amount": Infinity}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        *[
+            b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": "' + text + b'"}'
+            for text in (rb"\u0000", rb"\ud800", b"\xed\xa0\x80", b"\x00")
+        ],
+    ],  # fmt: skip
 )
 def test_a_body_that_is_not_json_is_refused(api, raw):
     response = api.post("/api/signals", raw=raw, idempotency_key="k")
