@@ -1,18 +1,20 @@
 """What happens to stored keys after they are stored: checked, frozen when they are dangerous, re-encrypted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from policies import crypto
-from policies.models import ExchangeCredential
+from policies.models import ExchangeCredential, WebhookSecret
 from policies.models.choices import KeyCheckChoices
 from policies.services import binding_of, check_reason, save_with_history, set_frozen
+from policies.webhooks import secret_binding
 
 logger = structlog.get_logger(__name__)
 
@@ -75,32 +77,40 @@ def freeze_all(*, reason: str, by: User | None, exchange: str = "", username: st
 
 
 def rotate_keys(unreadable: list[str], *, batch: int = 200) -> Iterator[tuple[int, int]]:
-    """Re-encrypt all credentials that are not under the newest key-encryption key.
+    """Re-encrypt all credentials and webhook secrets that are not under the newest key-encryption key.
 
     Yields (done, left) after each batch; what cannot be read stays as it is and is named in `unreadable`. Stopping and
     starting again goes on where it was; the keys themselves do not change, so nothing that uses them notices.
     """
-    wanted = [
-        pk
-        for pk, ciphertext in ExchangeCredential.objects.values_list("pk", "ciphertext").iterator()
-        if crypto.key_id_of(bytes(ciphertext)) != crypto.newest_key_id()
-    ]
-    done = 0
+    wanted = [(model, pk) for model in _ENCRYPTED for pk in _under_older_keys(model)]
     for start in range(0, len(wanted), batch):
-        for row in ExchangeCredential.objects.filter(pk__in=wanted[start : start + batch]):
-            try:
-                _rewrap(row)
-            except crypto.Unreadable as e:
-                unreadable.append(f"{row}: {e}")
-            done += 1
-        yield done, len(wanted) - done
+        now = wanted[start : start + batch]
+        for model, binding in _ENCRYPTED.items():
+            rows = model._default_manager.filter(pk__in=[pk for wanted_model, pk in now if wanted_model is model])
+            for row in rows.select_related("webhook") if model is WebhookSecret else rows:
+                try:
+                    _rewrap(row, binding(row))
+                except crypto.Unreadable as e:
+                    unreadable.append(f"{row}: {e}")
+        yield start + len(now), len(wanted) - start - len(now)
 
 
-def _rewrap(row: ExchangeCredential) -> None:
+_ENCRYPTED: dict[type[Model], Callable[[Any], crypto.AnyBinding]] = {
+    ExchangeCredential: binding_of,
+    WebhookSecret: secret_binding,
+}
+
+
+def _under_older_keys(model: type[Model]) -> list[Any]:
+    stored = model._default_manager.values_list("pk", "ciphertext").iterator()
+    return [pk for pk, ciphertext in stored if crypto.key_id_of(bytes(ciphertext)) != crypto.newest_key_id()]
+
+
+def _rewrap(row: Any, binding: crypto.AnyBinding) -> None:
     old = bytes(row.ciphertext)
-    new = crypto.rewrap(old, binding_of(row))
+    new = crypto.rewrap(old, binding)
     # Only if nobody replaced the keys meanwhile.
-    ExchangeCredential.objects.filter(pk=row.pk, ciphertext=old).update(ciphertext=new)
+    type(row)._default_manager.filter(pk=row.pk, ciphertext=old).update(ciphertext=new)
 
 
 def fingerprint_lines(rows: list[ExchangeCredential]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Envelope encryption of exchange secrets. The only file that sees the key-encryption keys.
+"""Envelope encryption of the secrets of exchanges and webhooks. The only file that sees the key-encryption keys.
 
 Every secret has a random data key (AES-256-GCM); the data key is wrapped by a key-encryption key from CREDENTIAL_KEYS.
-Both are bound to row, user, exchange and mode as associated data, so a ciphertext moved to another row does not
-decrypt. Layout: JSON `{"v": 1, "kek": id, "wrapped": …, "wrapped_nonce": …, "nonce": …, "ciphertext": …}`, in base64.
+Both are bound to row, user, exchange and mode (or webhook) as associated data, so a ciphertext moved to another row
+does not decrypt. Layout: JSON `{"v": 1, "kek": id, "wrapped": …, "wrapped_nonce": …, "nonce": …, "ciphertext": …}`, in
+base64.
 """
 
 import base64
@@ -37,8 +38,24 @@ class Binding:
         return f"exchange-credential|{self.credential_id}|{self.user_id}|{self.exchange}|{self.mode}".encode()
 
 
-def encrypt(secrets: Mapping[str, str], binding: Binding) -> bytes:
-    """Encrypt a credential's fields under the newest key-encryption key."""
+@dataclass(frozen=True, slots=True)
+class WebhookBinding:
+    """What the ciphertext of a webhook's secret belongs to."""
+
+    secret_id: str
+    webhook_id: int
+    owner_id: int
+
+    def associated_data(self) -> bytes:
+        """Canonical bytes for AES-GCM."""
+        return f"webhook-secret|{self.secret_id}|{self.webhook_id}|{self.owner_id}".encode()
+
+
+AnyBinding = Binding | WebhookBinding
+
+
+def encrypt(secrets: Mapping[str, str], binding: AnyBinding) -> bytes:
+    """Encrypt named secrets under the newest key-encryption key."""
     key_id, kek = next(iter(_key_ring().items()))
     data_key, nonce, wrap_nonce = AESGCM.generate_key(256), os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
     aad = binding.associated_data()
@@ -54,8 +71,8 @@ def encrypt(secrets: Mapping[str, str], binding: Binding) -> bytes:
     return json.dumps(envelope).encode()
 
 
-def decrypt(stored: bytes, binding: Binding) -> dict[str, str]:
-    """The fields of a credential. Raises Unreadable."""
+def decrypt(stored: bytes, binding: AnyBinding) -> dict[str, str]:
+    """What was encrypted. Raises Unreadable."""
     try:
         envelope = json.loads(bytes(stored))
         kek = _key_ring()[envelope["kek"]]
@@ -71,7 +88,7 @@ def decrypt(stored: bytes, binding: Binding) -> dict[str, str]:
     return dict(json.loads(plaintext))
 
 
-def rewrap(stored: bytes, binding: Binding) -> bytes:
+def rewrap(stored: bytes, binding: AnyBinding) -> bytes:
     """The same secrets with their data key wrapped by the newest key-encryption key. Raises Unreadable."""
     return encrypt(decrypt(stored, binding), binding)
 

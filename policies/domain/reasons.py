@@ -6,6 +6,8 @@ The API, the admin, the metrics and docs/reason-codes.md all read this one table
 from dataclasses import dataclass
 from enum import StrEnum
 
+from policies.domain.webhook_reasons import WEBHOOK_REASONS
+
 
 class ReasonCode(StrEnum):
     """SUBJECT_CONDITION, stable for ever: clients match on these."""
@@ -24,6 +26,13 @@ class ReasonCode(StrEnum):
     IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
     SIGNAL_FINAL = "SIGNAL_FINAL"
+    WEBHOOK_SIGNATURE = "WEBHOOK_SIGNATURE"
+    WEBHOOK_REPLAYED = "WEBHOOK_REPLAYED"
+    WEBHOOK_ADDRESS = "WEBHOOK_ADDRESS"
+    WEBHOOK_BODY = "WEBHOOK_BODY"
+    WEBHOOK_STALE = "WEBHOOK_STALE"
+    WEBHOOK_SYMBOL = "WEBHOOK_SYMBOL"
+    WEBHOOK_RATE = "WEBHOOK_RATE"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
@@ -378,6 +387,7 @@ MANUAL: dict[ReasonCode, Entry] = {
     R.CANCELLED_BY_CLIENT: Entry("The client cancelled it.", "POST …/cancel.", "Nothing to do."),
     R.CANCELLED_BY_OPERATOR: Entry("An operator cancelled it.", "The sentence says who and why.", "Ask them."),
     R.CANCELLED_BY_EXCHANGE: Entry("The exchange cancelled it.", "Its rules.", "Read the quoted reason."),
+    **{ReasonCode(code): Entry(*words) for code, words in WEBHOOK_REASONS.items()},
 }
 
 

@@ -1,4 +1,4 @@
-"""Rows that people edit. Every table here bumps the policy version by a database trigger (see migration 0002)."""
+"""Rows that people edit. Every change bumps the policy version by a database trigger (migrations 0002 and 0004)."""
 
 from policies.models.api_token import ApiToken
 from policies.models.credentials import ExchangeCredential
@@ -9,6 +9,7 @@ from policies.models.routing_settings import RoutingSettings
 from policies.models.strategy import StrategyPolicy
 from policies.models.trading_state import TradingState
 from policies.models.version import PolicyVersion
+from policies.models.webhook import Webhook, WebhookSecret
 
 __all__ = [
     "ApiToken",
@@ -22,4 +23,6 @@ __all__ = [
     "StrategyPolicy",
     "TradingPermission",
     "TradingState",
+    "Webhook",
+    "WebhookSecret",
 ]

@@ -18,6 +18,8 @@ from policies.models import (
     StrategyPolicy,
     TradingPermission,
     TradingState,
+    Webhook,
+    WebhookSecret,
 )
 from policies.selectors.history import THE_SYSTEM
 
@@ -53,6 +55,7 @@ _CHAIN = "LEFT JOIN policies_failoverchain c ON c.id = h.chain_id"
 _PERMISSION = (
     "LEFT JOIN policies_tradingpermission p ON p.id = h.permission_id LEFT JOIN auth_user u ON u.id = p.user_id"
 )
+_WEBHOOK = "LEFT JOIN policies_webhook k ON k.id = h.webhook_id"
 SOURCES = (
     _Source(Exchange, Exchange, "h.slug", "h.name"),
     _Source(RoutingSettings, RoutingSettings, "h.id::text", "'Routing settings'"),
@@ -70,6 +73,8 @@ SOURCES = (
         _USER,
     ),
     _Source(ApiToken, ApiToken, "h.id::text", "h.name"),
+    _Source(Webhook, Webhook, "h.id::text", "h.name"),
+    _Source(WebhookSecret, Webhook, "h.webhook_id::text", "COALESCE(k.name, '?')", _WEBHOOK),
 )
 _WHAT = {
     "+": "added",

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import Max
 
 from policies.domain.numbers import plain
-from policies.models import FailoverChain, FailoverStep, OrderSizeLimit, TradingPermission
+from policies.models import FailoverChain, FailoverStep, OrderSizeLimit, TradingPermission, Webhook, WebhookSecret
 
 EMPTY = "–"
 THE_SYSTEM = "the system"
@@ -61,9 +61,15 @@ def _sizes_of(limits: Iterable[Any]) -> str:
     return ", ".join(f"{limit.currency} {plain(limit.max_notional)}" for limit in ordered)
 
 
+def _in_use(secrets: Iterable[Any]) -> str:
+    active = sorted((secret for secret in secrets if secret.retired_at is None), key=lambda secret: secret.created_at)
+    return ", ".join(secret.fingerprint for secret in active)
+
+
 PARTS: dict[type[models.Model], tuple[Part, ...]] = {
     FailoverChain: (Part(FailoverStep, "chain_id", "Order", _order_of),),
     TradingPermission: (Part(OrderSizeLimit, "permission_id", "Largest orders", _sizes_of),),
+    Webhook: (Part(WebhookSecret, "webhook_id", "Secrets in use (fingerprints)", _in_use),),
 }
 
 
@@ -141,7 +147,7 @@ def _lines(before: Any, now: Any) -> list[Line]:
             continue
         old = None if before is None else getattr(before, field.attname)
         new = getattr(now, field.attname)
-        if new != old and not (before is None and new in (None, "", [])):
+        if new != old and not (before is None and new in (None, "", [], {})):
             name = field.verbose_name[:1].upper() + field.verbose_name[1:]
             lines.append(Line(name, "" if before is None else shown(field, old, before), shown(field, new, now)))
     for field in now._history_m2m_fields:
@@ -160,7 +166,7 @@ def _members(record: Any, field: Any) -> str:
 
 def shown(field: Any, value: Any, record: Any) -> str:
     """A stored value as people read it."""
-    if value in (None, "", []):
+    if value in (None, "", [], {}):
         return EMPTY
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -170,6 +176,8 @@ def shown(field: Any, value: Any, record: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {item}" for name, item in value.items())
     if field.is_relation and field.related_model._meta.model_name == "user":
         return str(getattr(record, field.name))
     return str(dict(field.flatchoices).get(value, value))

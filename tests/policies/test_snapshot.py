@@ -36,6 +36,9 @@ def test_an_exchange_without_a_chain_stands_alone(db):
         "DELETE FROM policies_failoverstep",
         "UPDATE auth_user SET is_active = false",
         "UPDATE policies_apitoken SET revoked_at = now()",
+        "UPDATE policies_webhook SET enabled = false",
+        "UPDATE policies_webhook SET old_token_until = now()",
+        "UPDATE policies_webhooksecret SET retired_at = now()",
         "INSERT INTO policies_tradingstate (scope, target, status, reason, since)"
         " VALUES ('global', '', 'halted', 'x', now())",
     ],
@@ -55,6 +58,7 @@ def test_using_a_token_or_logging_in_does_not_change_the_version(user):
 
     with connection.cursor() as cursor:
         cursor.execute("UPDATE policies_apitoken SET last_used_at = now()")
+        cursor.execute("UPDATE policies_webhook SET last_used_at = now()")
         cursor.execute("UPDATE auth_user SET last_login = now()")
 
     assert ApiToken.objects.count() == 1

@@ -33,6 +33,9 @@ OPERATE = (
     "policies.view_exchangecredential",
     "policies.all_credentials",
     "policies.view_apitoken",
+    "policies.view_webhook",
+    "policies.all_webhooks",
+    "execution.view_webhookdelivery",
     "policies.halt",
     "execution.change_order",
 )
@@ -57,6 +60,8 @@ DECIDE = (
     "policies.change_exchangecredential",
     "policies.add_apitoken",
     "policies.change_apitoken",
+    "policies.add_webhook",
+    "policies.change_webhook",
     "auth.view_user",
 )
 OWN_KEYS = (
@@ -64,16 +69,23 @@ OWN_KEYS = (
     "policies.add_exchangecredential",
     "policies.change_exchangecredential",
 )
+OWN_WEBHOOKS = (
+    "policies.view_webhook",
+    "policies.add_webhook",
+    "policies.change_webhook",
+    "execution.view_webhookdelivery",
+)
 ROLES: dict[str, tuple[str, ...]] = {
     "viewer": LOOK,
     "operator": OPERATE,
     "risk manager": DECIDE,
     "credential owner": OWN_KEYS,
+    "webhook owner": OWN_WEBHOOKS,
 }
 
 
 class Command(BaseCommand):
-    help = "Create or correct the roles: viewer, operator, risk manager, credential owner."
+    help = "Create or correct the roles: viewer, operator, risk manager, credential owner, webhook owner."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for app in ("auth", "policies", "execution"):
