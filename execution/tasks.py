@@ -57,5 +57,5 @@ def canary(queue: str) -> None:
 
 @shared_task(name="execution.tasks.prune")
 def prune() -> None:
-    """Delete health samples that nobody will look at again."""
+    """Delete health samples and deliveries of webhooks that nobody will look at again."""
     housekeeping.prune()

@@ -9,6 +9,7 @@ from execution.models.order import Fill, Order, OrderEvent
 from execution.models.position import FeeTotal, Position
 from execution.models.reconciliation import BalanceCheck, BalanceMark, BookBreak, Orphan, Reconciliation
 from execution.models.signal import Signal
+from execution.models.webhook import WebhookDelivery, WebhookNonce
 from execution.models.worker import Heartbeat
 
 __all__ = [
@@ -31,4 +32,6 @@ __all__ = [
     "Position",
     "Reconciliation",
     "Signal",
+    "WebhookDelivery",
+    "WebhookNonce",
 ]

@@ -69,8 +69,14 @@ def _is_pause(last: datetime | None, at: datetime) -> bool:
 
 
 def _received(signal: Signal) -> Entry:
-    sender = f"token {signal.api_token.prefix}…" if signal.api_token else "no token on record"
+    sender = f"token {signal.api_token.prefix}…" if signal.api_token else _without_token(signal.idempotency_key)
     return Entry(signal.received_at, Tone.OK, "Received", detail=f"from {signal.user.get_username()}, {sender}")
+
+
+def _without_token(key: str) -> str:
+    """What can be said of the sender of a signal that came in without an API token."""
+    kind, _, rest = key.partition(":")
+    return f"webhook {rest.partition(':')[0]}" if kind == "hook" and rest else "no token on record"
 
 
 def _decided(decision: Decision) -> Entry:

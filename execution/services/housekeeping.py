@@ -14,7 +14,7 @@ from django.utils import timezone
 from execution.domain.market import Market as MarketFacts
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import adapters
-from execution.models import ExchangeHealth, HealthSample, Market
+from execution.models import ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
 from execution.services import health
 from execution.services.executor import Executor
 from execution.services.sql import fetch
@@ -25,6 +25,9 @@ logger = structlog.get_logger(__name__)
 MARKETS_EVERY = timedelta(minutes=15)
 MARKETS_TIMEOUT_S = 20.0
 KEEP_SAMPLES = timedelta(days=7)
+KEEP_DELIVERIES = timedelta(days=30)
+KEEP_NONCES = timedelta(hours=1)
+"""Much longer than a signature is good for (twice 300 s)."""
 
 
 @contextmanager
@@ -140,9 +143,14 @@ def _market_row(slug: str, market: MarketFacts) -> Market:
 
 
 def prune() -> int:
-    """Delete old health samples; the number deleted."""
+    """Delete old health samples, deliveries of webhooks and used nonces; the number deleted."""
     with only_one("prune") as mine:
         if not mine:
             return 0
-        deleted, _ = HealthSample.objects.filter(at__lt=timezone.now() - KEEP_SAMPLES).delete()
-        return deleted
+        now = timezone.now()
+        old = (
+            HealthSample.objects.filter(at__lt=now - KEEP_SAMPLES),
+            WebhookDelivery.objects.filter(at__lt=now - KEEP_DELIVERIES),
+            WebhookNonce.objects.filter(at__lt=now - KEEP_NONCES),
+        )
+        return sum(rows.delete()[0] for rows in old)

@@ -14,6 +14,8 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from execution import metrics
 from execution.domain.ids import signal_id
 from execution.domain.orders import PRIORITY, OrderType, Side, SignalType, TimeInForce
@@ -123,7 +125,9 @@ def store_signals(
         known = {row[0]: row[1:] for row in fetch(_FIND, {"user_id": user_id, "keys": keys})}
     metrics.signals_accepted_total.inc(len(stored))
     if stored:
-        waker.wake(urgent=any(_priority(signal) <= URGENT_PRIORITY for signal in signals))
+        urgent = any(_priority(signal) <= URGENT_PRIORITY for signal in signals)
+        # At once, unless the caller's transaction is still open: before its end there is nothing to be seen.
+        transaction.on_commit(lambda: waker.wake(urgent=urgent))
     return [
         Receipt(Outcome.STORED, new_id, now)
         if signal.idempotency_key in stored
