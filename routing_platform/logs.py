@@ -7,18 +7,21 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 
 # Names of fields, headers and URL parameters whose value must never be written down.
 _SECRET_NAME = r"(?:api[-_]?key|api[-_]?sign|secret|signature|password|passphrase|authorization|token|x-mbx-apikey)"
 _SECRET_PAIR = re.compile(
     rf"(?i)(\b[\w-]*{_SECRET_NAME}[\w-]*[\"']?\s*[=:]\s*)([\"']?)(?:Token\s+|Bearer\s+)?[^\s\"'&,;}}]+"
 )
+# The address of a webhook is its secret, and Django logs the path of what it answers 5xx.
+_SECRET_PATH = re.compile(r"(?i)(/webhooks/tradingview/)[^/\s\"'?]+")
 _REDACTED = "[redacted]"
 
 
 def redact(text: str) -> str:
     """`text` with the value of everything that looks like a secret replaced."""
-    return _SECRET_PAIR.sub(rf"\1\2{_REDACTED}", text)
+    return _SECRET_PATH.sub(rf"\1{_REDACTED}", _SECRET_PAIR.sub(rf"\1\2{_REDACTED}", text))
 
 
 def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -27,6 +30,8 @@ def _redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
             event[key] = _REDACTED
         elif isinstance(value, str):
             event[key] = redact(value)
+        elif isinstance(value, HttpRequest):
+            event[key] = redact(repr(value))  # written as its path
     return event
 
 

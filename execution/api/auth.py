@@ -14,6 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from execution.selectors.hooks import is_in
 from policies.models import ApiToken
 from policies.services import token_digest
 from policies.snapshot import current_policy
@@ -123,11 +124,7 @@ def client_address(request: Any) -> str:
 def _check_address(client: Client, request: Request) -> None:
     if not client.networks:
         return
-    try:
-        address = ipaddress.ip_address(client_address(request))
-    except ValueError:
-        address = None
-    if address is None or not any(address in network for network in client.networks):
+    if not is_in(client.networks, client_address(request)):
         raise AuthenticationFailed("This token may not be used from this address.")
 
 

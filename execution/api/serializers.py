@@ -30,6 +30,13 @@ class ReceiptOut(serializers.Serializer[Any]):
     received_at = serializers.DateTimeField()
 
 
+class AlertOut(serializers.Serializer[Any]):
+    """The answer to an alert: its signal."""
+
+    id = serializers.UUIDField()
+    status = serializers.CharField()
+
+
 class ErrorOut(serializers.Serializer[Any]):
     """Every error."""
 

@@ -12,7 +12,9 @@ from execution.models import ExchangeHealth, Market
 from execution.selectors import facts
 from execution.services import intake
 from policies.models import Exchange, TradingPermission
+from policies.models.webhook import TRADINGVIEW_ADDRESSES
 from policies.services import create_token
+from tests.api import hooks
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +87,16 @@ def stranger(django_user_model: Any, markets: None) -> Api:
     TradingPermission.objects.create(user=other)
     _, token = create_token(user=other, name="bot", scopes=["read", "trade", "cancel"], by=None)
     return Api(token, other)
+
+
+@pytest.fixture
+def tradingview(api: Api) -> hooks.Sender:
+    """A webhook for TradingView's addresses, of the client's user."""
+    networks = [f"{ip}/32" for ip in TRADINGVIEW_ADDRESSES]
+    return hooks.make(api.user, allowed_ips=networks)
+
+
+@pytest.fixture
+def signing(api: Api) -> hooks.Sender:
+    """A signed webhook, of the client's user."""
+    return hooks.make(api.user, "signing", kind="signed")
