@@ -110,6 +110,7 @@ def _access(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
     return [
         _model(request, "Exchange credentials", "key", "policies_exchangecredential", count.frozen),
         _model(request, "API tokens", "vpn_key", "policies_apitoken"),
+        _model(request, "Webhooks", "webhook", "policies_webhook"),
         _model(request, "Users", "person", "auth_user"),
         _model(request, "Roles", "group", "auth_group"),
     ]

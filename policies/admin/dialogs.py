@@ -27,6 +27,10 @@ class ReasonDialog(BaseDialogForm):  # type: ignore[misc]
     def clean_reason(self) -> str:
         return check_reason(self.cleaned_data["reason"])
 
+    def answers(self) -> dict[str, Any]:
+        """What was answered beside the reason, by field."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in ("reason", "_form_submitted")}
+
 
 def reason_action(
     *,
@@ -38,30 +42,42 @@ def reason_action(
     icon: str,
     form_class: type[ReasonDialog] = ReasonDialog,
     variant: ActionVariant = ActionVariant.DEFAULT,
-) -> Callable[[Callable[[Any, HttpRequest, Any, str], str]], Any]:
+) -> Callable[[Callable[..., str | HttpResponse]], Any]:
     """Turn `method(self, request, row, reason) -> message` into an action of Unfold that asks for the reason first.
 
     `permissions` are names of methods (`has_<name>_permission`). A ValidationError is shown in the dialog, and nothing
-    has happened then.
+    has happened then. Other fields of `form_class` become keyword arguments. A method that returns a response has it
+    shown in the dialog's place.
     """
     dialog = {"title": title, "description": text, "form_class": form_class, "form_submit_text": submit}
 
-    def decorate(method: Callable[[Any, HttpRequest, Any, str], str]) -> Any:
+    def decorate(method: Callable[..., str | HttpResponse]) -> Any:
         @wraps(method)
         def run(self: Any, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
             row = find_or_404(self.get_queryset(request), object_id)
             try:
-                message = method(self, request, row, form.cleaned_data["reason"])
+                done = method(self, request, row, form.cleaned_data["reason"], **form.answers())
             except ValidationError as e:
                 form.add_error("reason", e.messages[0])
                 context = {"dialog": dialog, "form": form, "form_submit_text": submit}
                 return render(request, "unfold/helpers/dialog.html", context)
-            self.message_user(request, message)
+            if isinstance(done, HttpResponse):
+                return done
+            self.message_user(request, done)
             return reload_page(request)
 
         return action(description=description, permissions=permissions, icon=icon, variant=variant, dialog=dialog)(run)
 
     return decorate
+
+
+def show_once(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    """Put a page's part in the place of the dialog. It is in no session, message or log, and kept by no cache."""
+    response = render(request, template, context)
+    response["Cache-Control"] = "no-store"
+    # The dialog's form asks for a part of the answer only; this answer is all there is.
+    response["HX-Retarget"], response["HX-Reselect"], response["HX-Reswap"] = "#dialog", "#shown-once", "innerHTML"
+    return response
 
 
 def reload_page(request: HttpRequest) -> HttpResponse:

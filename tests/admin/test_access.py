@@ -14,7 +14,7 @@ from django.test import Client
 from tests.admin import world
 from tests.admin.addresses import all_addresses
 
-ROLES = ("viewer", "operator", "risk manager", "credential owner")
+ROLES = ("viewer", "operator", "risk manager", "credential owner", "webhook owner")
 # As much as any form or dialog of the admin could ask for.
 EVERYTHING = {
     "_form_submitted": "True",

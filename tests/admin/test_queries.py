@@ -32,6 +32,8 @@ LISTS = (
     "policies_tradingstate",
     "policies_exchangecredential",
     "policies_apitoken",
+    "policies_webhook",
+    "execution_webhookdelivery",
     "auth_user",
     "auth_group",
 )
@@ -82,13 +84,16 @@ def test_a_list_costs_at_most_fifteen_queries_and_400_kb(boss, desk, name):
     assert size <= LARGEST_PAGE
 
 
-@pytest.mark.parametrize("name", ["execution_signal", "execution_order", "policies_exchangecredential"])
+@pytest.mark.parametrize(
+    "name", ["execution_signal", "execution_order", "policies_exchangecredential", "policies_webhook"]
+)
 def test_a_list_costs_the_same_for_any_number_of_rows(boss, desk, name):
     before, _ = cost(boss, reverse(f"admin:{name}_changelist"))
     for number in range(12):
         other = world.user(f"other{number}")
         world.make_order(world.make_signal(other))
         world.calm_keys(other)
+        world.webhook(other, f"hook-{number}")
 
     after, _ = cost(boss, reverse(f"admin:{name}_changelist"))
 

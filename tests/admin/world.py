@@ -23,6 +23,7 @@ from execution.models import (
     OrderEvent,
     Position,
     Signal,
+    WebhookDelivery,
 )
 from policies.domain.policy import Mode, Scope, TradingStatus
 from policies.models import (
@@ -32,8 +33,10 @@ from policies.models import (
     OrderSizeLimit,
     StrategyPolicy,
     TradingPermission,
+    Webhook,
 )
 from policies.services import create_token, set_frozen, set_trading_state, store_credential
+from policies.webhooks import create_webhook
 
 CHAIN = ("binance", "bybit", "okx", "kucoin", "kraken", "firi")
 PRICES = {"BTC/USDT": Decimal("64210.4"), "ETH/USDT": Decimal("3120.55"), "SOL/USDT": Decimal("151.2")}
@@ -259,6 +262,7 @@ def calm_day(minutes: int = 6) -> World:
     ):
         StrategyPolicy.objects.create(strategy_id=name, exchange_id=slug, mode=mode, notes="Runs on the first cluster.")
     create_token(user=sender, name="strategy engine", scopes=["read", "trade"], by=None)
+    webhook(sender, "breakout", last_used_at=ago(minutes=3))
     store_credential(
         user=sender,
         exchange="binance",
@@ -410,6 +414,27 @@ def permissions(*names: str) -> list[Permission]:
         Permission.objects.get(content_type__app_label=app, codename=codename)
         for app, _, codename in (name.partition(".") for name in names)
     ]
+
+
+def webhook(owner: User, name: str, **kwargs: Any) -> Webhook:
+    """A webhook with a delivery of each kind."""
+    values: dict[str, Any] = {"strategy_id": "scalper_btc", "allowed_ips": ["52.89.214.238/32"], **kwargs}
+    row = Webhook(name=name, owner=owner, **values)
+    create_webhook(row, reason="the strategy's alerts", by=None)
+    signal = make_signal(owner, idempotency_key=f"hook:{name}:a1")
+    for minutes, outcome, code in ((3, "accepted", ""), (2, "duplicate", ""), (1, "refused", "WEBHOOK_ADDRESS")):
+        WebhookDelivery.objects.create(
+            webhook=row,
+            at=ago(minutes=minutes),
+            remote_ip="52.89.214.238",
+            outcome=outcome,
+            reason_code=code,
+            signal=None if code else signal,
+            body_hash="0" * 64,
+            body="" if code else '{"symbol": "BTC/USDT", "side": "buy", "amount": "0.05", "alert_id": "a1"}',
+            took_ms=6.2,
+        )
+    return row
 
 
 def calm_keys(sender: User) -> None:
