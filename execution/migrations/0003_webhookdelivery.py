@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0002_guards"),
+        ("execution", "0004_reconciliation"),
         ("policies", "0004_webhooks"),
     ]
 

@@ -6,7 +6,7 @@ The API, the admin, the metrics and docs/reason-codes.md all read this one table
 from dataclasses import dataclass
 from enum import StrEnum
 
-from policies.domain.webhook_reasons import WEBHOOK_REASONS
+from policies.domain.request_reasons import REQUEST_REASONS
 
 
 class ReasonCode(StrEnum):
@@ -110,71 +110,7 @@ class Entry:
 
 R = ReasonCode
 MANUAL: dict[ReasonCode, Entry] = {
-    R.INVALID_JSON: Entry(
-        "The body is not valid JSON.",
-        "A template left a placeholder unfilled, or NaN or Infinity was sent.",
-        "Send one JSON object (or, for a batch, an object with `signals`).",
-    ),
-    R.INVALID_REQUEST: Entry(
-        "One or more fields are missing or wrong; `fields` names each.",
-        "A typo in a field, or a number out of range.",
-        "Correct the named fields and send again; the idempotency key may be reused.",
-    ),
-    R.BODY_TOO_LARGE: Entry(
-        "The request body is larger than MAX_BODY_BYTES.",
-        "Too many signals in one batch, or a runaway `details`.",
-        "Send at most 1,000 signals a batch and keep `details` small.",
-    ),
-    R.UNSUPPORTED_MEDIA_TYPE: Entry(
-        "The body is not sent as application/json.", "A missing header.", "Add `Content-Type: application/json`."
-    ),
-    R.METHOD_NOT_ALLOWED: Entry(
-        "This address does not take that HTTP method.", "A wrong method or path.", "See /api/docs."
-    ),
-    R.NOT_AUTHENTICATED: Entry(
-        "The token is missing, unknown, expired or revoked, or this IP address may not use it.",
-        "No `Authorization: Token …` header, or a token of another installation.",
-        "Create one with `manage.py create_api_client`, and check its expiry and IP list in the admin.",
-    ),
-    R.SCOPE_MISSING: Entry(
-        "The token is valid but lacks the scope this call needs.",
-        "A read-only token was used to trade.",
-        "Use a token with the scope that `detail` names.",
-    ),
-    R.NOT_FOUND: Entry(
-        "There is no such object, or it belongs to somebody else.",
-        "A wrong id.",
-        "List your own with GET /api/signals.",
-    ),
-    R.IDEMPOTENCY_KEY_MISSING: Entry(
-        "A signal needs an Idempotency-Key header or an `id` in its body.",
-        "An old client.",
-        "Send a value that is new for every new signal and the same for every retry of it.",
-    ),
-    R.IDEMPOTENCY_KEY_REUSE: Entry(
-        "This key was used before with another body. Nothing was stored.",
-        "A client reuses ids.",
-        "Send a new key for a new signal.",
-    ),
-    R.IDEMPOTENCY_IN_PROGRESS: Entry(
-        "The first request with this key is still being stored.", "Two copies at the same moment.", "Retry after 1 s."
-    ),
-    R.UNKNOWN_SYMBOL: Entry(
-        "No enabled exchange lists this pair.",
-        "A typo, or a derivative such as BTC/USDT:USDT (only spot is traded).",
-        "Write BASE/QUOTE as listed at the exchange, e.g. BTC/USDT.",
-    ),
-    R.SIGNAL_FINAL: Entry(
-        "The signal or order has already ended, so it cannot be cancelled.", "It filled first.", "Read its state."
-    ),
-    R.DATABASE_UNAVAILABLE: Entry(
-        "The database cannot be reached; nothing was stored and nothing was sent.",
-        "PostgreSQL restarts or is unreachable.",
-        "Retry with the same idempotency key.",
-    ),
-    R.INTERNAL_ERROR: Entry(
-        "A fault on our side. It was logged.", "A bug.", "Retry with the same idempotency key; report the time."
-    ),
+    **{ReasonCode(code): Entry(*words) for code, words in REQUEST_REASONS.items()},
     R.USER_DISABLED: Entry("The user account is switched off.", "An operator disabled it.", "Ask an administrator."),
     R.NO_PERMISSION: Entry(
         "This user has no trading permission at all.",
@@ -387,7 +323,6 @@ MANUAL: dict[ReasonCode, Entry] = {
     R.CANCELLED_BY_CLIENT: Entry("The client cancelled it.", "POST …/cancel.", "Nothing to do."),
     R.CANCELLED_BY_OPERATOR: Entry("An operator cancelled it.", "The sentence says who and why.", "Ask them."),
     R.CANCELLED_BY_EXCHANGE: Entry("The exchange cancelled it.", "Its rules.", "Read the quoted reason."),
-    **{ReasonCode(code): Entry(*words) for code, words in WEBHOOK_REASONS.items()},
 }
 
 
