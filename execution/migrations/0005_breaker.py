@@ -9,8 +9,8 @@ import execution.domain.breaker
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0004_reconciliation"),
-        ("policies", "0004_breaker"),
+        ("execution", "0004_webhookdelivery"),
+        ("policies", "0005_breaker"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0004_reconciliation"),
+        ("execution", "0003_reconciliation"),
         ("policies", "0004_webhooks"),
     ]
 

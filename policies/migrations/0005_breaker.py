@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("policies", "0003_defaults"),
+        ("policies", "0004_webhooks"),
     ]
 
     operations = [
