@@ -101,6 +101,7 @@ def _order_sizes(value: Any) -> dict[str, str]:
 _CONVERTERS: dict[str, Converter] = {
     "BooleanField": _boolean,
     "PositiveIntegerField": _whole,
+    "PositiveSmallIntegerField": _whole,
     "DecimalField": _decimal,
     "DateTimeField": _instant,
 }

@@ -131,6 +131,8 @@ RETRYABLE = frozenset(
         ReasonCode.MARKETS_NOT_LOADED,
         ReasonCode.PAIR_NOT_LISTED,
         ReasonCode.EXCHANGE_MAINTENANCE,
+        ReasonCode.CIRCUIT_OPEN,
+        ReasonCode.KEYS_CIRCUIT_OPEN,
     }
 )
 """Why an order that was proved not placed may be tried on the next exchange: the fault lies there, not in the order."""

@@ -39,6 +39,7 @@ class Question:
     """What routing needs to know of a signal. Hashable, so a batch asks each distinct question once.
 
     tried: exchanges proved not to hold it. unpriced: exchanges whose order book could not be had just now.
+    probed: exchanges that come back from an outage and have enough other orders to show it.
     """
 
     user_id: int
@@ -48,6 +49,7 @@ class Question:
     requested_mode: Mode | None = None
     tried: tuple[str, ...] = ()
     unpriced: tuple[str, ...] = ()
+    probed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,8 @@ def _policy_problem(
         return ReasonCode.ALREADY_TRIED, "An earlier attempt was proved not placed there."
     if slug in question.unpriced:
         return ReasonCode.PRICE_UNKNOWN, f"{slug} gives no fresh order book."
+    if slug in question.probed:
+        return ReasonCode.CIRCUIT_OPEN, f"{slug} comes back from an outage; other orders probe it."
     exchange = policy.exchanges.get(slug)
     if exchange is None or not exchange.enabled:
         return ReasonCode.EXCHANGE_DISABLED, f"{slug} is switched off."

@@ -11,7 +11,7 @@ from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.reports import OrderReport
 from execution.exchanges.base import Balance, Exchange, KeyPermissions, OrderRequest, Ping, SeenOrder
-from execution.exchanges.errors import ExchangeError
+from execution.exchanges.errors import ExchangeError, NotSent
 from policies.domain.reasons import ReasonCode
 
 T = TypeVar("T")
@@ -108,8 +108,10 @@ class ObservedExchange:
         try:
             answer = await call
         except ExchangeError as e:
-            failed = e.venue_fault or e.code in _THEIR_FAULT
-            self._tell(kind, began, failed=failed, keys_failed=e.code in _FAULT_OF_THE_KEYS, why=e.detail)
+            failed, keys_failed = e.venue_fault or e.code in _THEIR_FAULT, e.code in _FAULT_OF_THE_KEYS
+            answered = not isinstance(e, NotSent) and e.code != ReasonCode.RATE_LIMITED
+            if failed or keys_failed or answered:
+                self._tell(kind, began, failed=failed, keys_failed=keys_failed, why=e.detail)
             raise
         except asyncio.CancelledError:
             # The caller's patience was over first.

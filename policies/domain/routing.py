@@ -56,6 +56,7 @@ HEALTH_CODES = frozenset(
         ReasonCode.HEALTH_STALE,
         ReasonCode.EXCHANGE_MAINTENANCE,
         ReasonCode.PRICE_UNKNOWN,
+        ReasonCode.CIRCUIT_OPEN,
     }
 )
 

@@ -93,9 +93,8 @@ def test_twenty_halts_under_load_stop_every_send_within_a_second_and_no_cancel(p
     assert set(statuses) == {("filled", ""), ("denied", "TRADING_HALTED")}
     assert len(sent) == statuses.count(("filled", "")) + CYCLES
     after = [at - (start - GRACE_S) for at in sent for start, end in quiet if start - GRACE_S <= at <= end]
-    print(
-        f"\n{flow.stored} signals, {len(sent)} sent, {len(after)} after a halt, the last {max(after, default=0):.2f} s after"
-    )
+    last = f"the last {max(after, default=0):.2f} s after"
+    print(f"\n{flow.stored} signals, {len(sent)} sent, {len(after)} after a halt, {last}")
 
 
 def test_a_halt_stops_an_order_that_was_already_on_its_way_to_the_exchange(trading, simulator, started):

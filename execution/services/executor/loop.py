@@ -170,6 +170,7 @@ class Executor:
             self._checker,
             self._policy,
             options.checks,
+            self._pulse,
             timeout_s=options.timeout_s + 1,
         )
         self.duties = Duties(self._database, self.connections, self._policy, self._refresh_policy, self._spawn)

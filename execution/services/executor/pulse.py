@@ -1,8 +1,9 @@
 """How the exchanges do, from this worker's own calls: breakers move at once here and are shared twice a second."""
 
 import random
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -10,12 +11,15 @@ import structlog
 from execution.domain import breaker as rules_of
 from execution.domain.breaker import Breaker, BreakerState, Outcome
 from execution.domain.router import Facts
+from execution.exchanges.errors import NotSent
 from execution.selectors.breakers import Key
+from execution.selectors.facts import refresh_facts
 from execution.services import breakers
 from execution.services.breakers import Observed
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.observing import Call, CallKind
 from policies.domain.policy import Policy
+from policies.domain.reasons import ReasonCode
 
 logger = structlog.get_logger(__name__)
 
@@ -35,6 +39,7 @@ class Pulse:
         self._facts = facts
         self._on_opened = on_opened
         self._unshared: deque[Observed] = deque()
+        self._probes: Counter[str] = Counter()
         self.ahead: dict[Key, Breaker] = {}
         """Breakers whose newest calls the others do not know yet."""
 
@@ -49,16 +54,45 @@ class Pulse:
             outcome = Outcome.FAILURE if call.keys_failed else Outcome.SUCCESS
             self._count(Observed(keys, outcome, at, call.why))
 
+    @contextmanager
+    def admitted(self, exchange: str, credential: str | None) -> Iterator[None]:
+        """A placement that the breakers let through. Raises NotSent where one is open or has its probes out already."""
+        key: Key = (exchange, None)
+        probing = False
+        for each, code in ((key, ReasonCode.CIRCUIT_OPEN), ((exchange, credential), ReasonCode.KEYS_CIRCUIT_OPEN)):
+            known = self._known(each) if each != key or code == ReasonCode.CIRCUIT_OPEN else None
+            if known is None:
+                continue
+            rules = breakers.rules_for(self._policy(), each)
+            state = rules_of.at(known, rules, datetime.now(UTC)).state
+            if state == BreakerState.OPEN:
+                raise NotSent(code, f"Its breaker is open: {known.cause}")
+            if state == BreakerState.HALF_OPEN and self._probes[exchange] >= rules.probes:
+                raise NotSent(code, "Its breaker is half open, and other orders probe it.")
+            probing = probing or state == BreakerState.HALF_OPEN
+        self._probes[exchange] += probing
+        try:
+            yield
+        finally:
+            self._probes[exchange] -= probing
+
     async def share(self) -> None:
         """Fold what was seen into the rows that all workers read. Raises django.db.Error; nothing is lost then."""
         calls = list(self._unshared)
         if not calls:
             return
         await self._database.run(breakers.fold, calls, self._policy())
+        if any(self._is_news(key, breaker) for key, breaker in self.ahead.items()):
+            await self._database.run(refresh_facts)
         for _ in calls:
             self._unshared.popleft()
         left = {call.key for call in self._unshared}
         self.ahead = {key: breaker for key, breaker in self.ahead.items() if key in left}
+
+    def _is_news(self, key: Key, breaker: Breaker) -> bool:
+        """Whether this worker's copy of the shared rows still says otherwise."""
+        known = self._facts().breakers.get(key)
+        return breaker.state != (known.state if known else BreakerState.CLOSED)
 
     def _outcome(self, call: Call) -> Outcome:
         if call.failed:

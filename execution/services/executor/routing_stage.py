@@ -12,6 +12,8 @@ import structlog
 from django.utils import timezone
 
 from execution import metrics
+from execution.domain.breaker import BreakerState
+from execution.domain.breaker import at as breaker_at
 from execution.domain.router import Answer, Facts, Question, Refused, route
 from execution.selectors.positions import held_amounts
 from execution.services.claims import ClaimedSignal, WorkingOrder
@@ -29,6 +31,8 @@ logger = structlog.get_logger(__name__)
 BOOK_WAIT_S = 1.5
 _Group = tuple[str, str]
 """Exchange and pair: what one order book prices."""
+
+_Member = tuple[ClaimedSignal, Question, Answer]
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ class RoutingStage:
         if facts.orphans:
             asked = await self._unexplained(asked, facts, batch)
         decided: list[Decided] = []
-        groups: dict[_Group, list[tuple[ClaimedSignal, Question, Answer]]] = defaultdict(list)
+        groups: dict[_Group, list[_Member]] = defaultdict(list)
         answers = _route_each(policy, facts, {question for _, question in asked}, now)
         if await self._checked_again(answers.values()):
             policy, facts = self._policy_and_facts()
@@ -132,7 +136,7 @@ class RoutingStage:
     async def _price(
         self,
         group: _Group,
-        members: Sequence[tuple[ClaimedSignal, Question, Answer]],
+        members: Sequence[_Member],
         policy: Policy,
         facts: Facts,
         batch: _Batch,
@@ -146,6 +150,7 @@ class RoutingStage:
             ]
             await self._route(again, batch)
             return
+        members = await self._without_probes(exchange, members, policy, facts, batch)
         held = await self._held(members)
         decided = []
         for signal, _, answer in members:
@@ -153,7 +158,25 @@ class RoutingStage:
             decided.append(decide_order(signal, policy, facts, answer, book, held=amount, began=batch.began))
         await self._store([self._with_slot(item, policy) for item in decided], batch)
 
-    async def _held(self, members: Sequence[tuple[ClaimedSignal, Question, Answer]]) -> dict[PositionKey, Decimal]:
+    async def _without_probes(
+        self,
+        exchange: str,
+        members: Sequence[_Member],
+        policy: Policy,
+        facts: Facts,
+        batch: _Batch,
+    ) -> Sequence[_Member]:
+        """While an exchange is being probed after an outage, all but the probes go to the next one."""
+        known, rules = facts.breakers.get((exchange, None)), policy.exchanges[exchange].breaker
+        if known is None or breaker_at(known, rules, timezone.now()).state != BreakerState.HALF_OPEN:
+            return members
+        probes, others = members[: rules.probes], members[rules.probes :]
+        if others:
+            again = [(signal, replace(question, probed=(*question.probed, exchange))) for signal, question, _ in others]
+            await self._route(again, batch)
+        return probes
+
+    async def _held(self, members: Sequence[_Member]) -> dict[PositionKey, Decimal]:
         keys = {position_key(signal, answer) for signal, _, answer in members if answer.reducing}
         return await self._database.run(held_amounts, keys) if keys else {}
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from execution.exchanges.registry import traits
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.checker import Checker, CheckOptions
+from execution.services.executor.pulse import Pulse
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.ledger import Move, save_baseline
 from policies.domain.gate import Leaving, check_leaving
@@ -43,6 +45,7 @@ class Sender:
         checker: Checker,
         policy: Callable[[], Policy],
         checks: CheckOptions,
+        pulse: Pulse,
         *,
         timeout_s: float,
     ) -> None:
@@ -51,17 +54,19 @@ class Sender:
         self._checker = checker
         self._policy = policy
         self._checks = checks
+        self._pulse = pulse
         self._timeout_s = timeout_s
 
     async def send(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
         """Place an order whose intent is committed, and put what became of it."""
         began = time.perf_counter()
         try:
-            adapter, request = await self._prepare(order)
-            # The adapter may wait for its turn and its budget; a halt that comes meanwhile must still stop the order.
-            with checked_last(lambda: self._check(self._policy(), order)):
-                async with asyncio.timeout(self._timeout_s):
-                    report = await adapter.place(request)
+            with self._admitted(order):
+                adapter, request = await self._prepare(order)
+                # The adapter may wait for its turn and budget; a halt that comes meanwhile must still stop the order.
+                with checked_last(lambda: self._check(self._policy(), order)):
+                    async with asyncio.timeout(self._timeout_s):
+                        report = await adapter.place(request)
         except _Refused as e:
             put(life.after_refusal(order, e.denial, _now()))
         except ExchangeError as e:
@@ -72,6 +77,10 @@ class Sender:
         else:
             metrics.execution_latency_seconds.labels(order.exchange).observe(time.perf_counter() - began)
             await self._follow(order, report, adapter, put)
+
+    def _admitted(self, order: WorkingOrder) -> AbstractContextManager[None]:
+        credential = str(order.credential_id) if order.credential_id else None
+        return self._pulse.admitted(order.exchange, credential)
 
     def _without_report(self, order: WorkingOrder, error: ExchangeError) -> Move:
         late_s = traits(order.exchange).arrives_late_s
