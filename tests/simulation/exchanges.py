@@ -279,6 +279,8 @@ class ModelExchange:
             rng.shuffle(trades)
         if trades and rng.random() < 0.05:
             trades.append(trades[0])
+        elif trades and rng.random() < self.faults.stale_view / 4:
+            trades.pop()
         return OrderReport(str(placed.number), status, filled, tuple(trades))
 
     def _delay(self) -> float:

@@ -129,6 +129,10 @@ def a_failed_attempt_is_not_the_end(original):
     return "signal_after", signal_after
 
 
+def executions_need_not_add_up(original):
+    return "check_fills", lambda move, new: None
+
+
 @pytest.mark.parametrize(
     ("mutant", "rules"),
     [
@@ -143,6 +147,7 @@ def a_failed_attempt_is_not_the_end(original):
         (nobody_is_ever_asked, {"a person is asked"}),
         (cancelled_signals_are_tried_elsewhere, {"cancelled is cancelled"}),
         (a_failed_attempt_is_not_the_end, {"never lost"}),
+        (executions_need_not_add_up, {"fills counted once"}),
     ],
 )
 def test_a_decision_that_breaks_a_rule_is_caught(monkeypatch, mutant, rules):
