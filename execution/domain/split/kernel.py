@@ -1,0 +1,142 @@
+"""From candidates to shares: the merge of all books by price after fees, and the search only where that is no plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heapreplace
+from math import gcd, lcm
+
+from execution.domain.split.model import Candidate
+from execution.domain.split.search import Search, Share, Solution
+
+_WALK_LEVELS = 150
+"""Beyond so many levels the search, which jumps by prefix sums, is faster than walking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """amounts: scaled, one per candidate. bound: no plan that fills as much costs less (scaled money).
+
+    is_full: no plan fills more; proven. nodes: looked at by the search, 0 where the merge was the answer.
+    """
+
+    amounts: tuple[int, ...]
+    cost: int
+    bound: int
+    is_full: bool
+    nodes: int
+
+
+def split_amount(candidates: Sequence[Candidate], amount: int, limit: int | None, max_legs: int | None) -> Split:
+    """The most that can be filled of `amount`, at the least cost, over at most `max_legs` exchanges."""
+    shares: list[Share] = []
+    free = True
+    for index, candidate in enumerate(candidates):
+        if candidate.depth.prices:
+            minimum = candidate.minimum
+            if minimum <= amount:
+                maximum = candidate.maximum(limit)
+                if minimum <= maximum:
+                    lot = candidate.terms.lot
+                    shares.append(Share(index, candidate, lot, minimum, min(maximum, amount - amount % lot)))
+                    free = free and not candidate.terms.leg_cost
+    if not shares:
+        return Split((0,) * len(candidates), 0, 0, True, 0)
+    if free:
+        merged = _merge(shares, amount, max_legs)
+        if merged is not None:
+            cost = sum(share.candidate.cost(x) for share, x in zip(shares, merged, strict=True))
+            return Split(_spread(shares, merged, len(candidates)), cost, cost, True, 0)
+    return _search(shares, amount, max_legs, len(candidates))
+
+
+def _merge(shares: Sequence[Share], amount: int, max_legs: int | None) -> list[int] | None:
+    """Take levels of all books in the order of their price after fees. None if that breaks a lot, minimum or leg limit.
+
+    Where it breaks none it is optimal: costs are convex and the sum is all that couples the exchanges.
+    """
+    left = amount - amount % gcd(*[share.lot for share in shares])
+    taken = [0] * len(shares)
+    levels = [0] * len(shares)
+    heap = []
+    for position, share in enumerate(shares):
+        candidate = share.candidate
+        heap.append((candidate.depth.prices[0] * candidate.terms.rate, position))
+    heapify(heap)
+    for _ in range(_WALK_LEVELS):
+        position = heap[0][1]
+        share = shares[position]
+        candidate = share.candidate
+        depth = candidate.depth
+        levels[position] = level = levels[position] + 1
+        held = depth.amounts[level]
+        last = held >= share.maximum
+        if last:
+            held = share.maximum
+        part = held - taken[position]
+        if part >= left:
+            taken[position] += left
+            break
+        taken[position] = held
+        left -= part
+        if not last:
+            heapreplace(heap, (depth.prices[level] * candidate.terms.rate, position))
+        else:
+            heappop(heap)
+            if not heap:
+                break
+    else:
+        return None
+    legs = 0
+    for share, x in zip(shares, taken, strict=True):
+        if x:
+            legs += 1
+            if x < share.minimum or x % share.lot:
+                return None
+    return taken if max_legs is None or legs <= max_legs else None
+
+
+def _search(shares: Sequence[Share], amount: int, max_legs: int | None, count: int) -> Split:
+    lots = sorted({share.lot for share in shares})
+    nested = all(coarse % fine == 0 for fine, coarse in zip(lots, lots[1:], strict=False))
+    if nested:
+        solution, target = _solve(shares, amount, max_legs)
+        return _split(shares, solution, solution, target, count)
+    # Lots that do not divide each other: plan in common multiples, and prove with the common divisor how good that is.
+    multiples = {lot: lcm(*lots[: position + 1]) for position, lot in enumerate(lots)}
+    divisor = gcd(*lots)
+    relaxed, target = _solve([replace(share, lot=divisor) for share in shares], amount, max_legs)
+    coarse = [_coarser(share, multiples[share.lot]) for share in shares]
+    coarse = [share for share in coarse if share.minimum <= share.maximum]
+    if not coarse:
+        return Split((0,) * count, 0, 0, target == 0, relaxed.nodes)
+    solution, target = _solve(coarse, amount, max_legs)
+    return _split(coarse, solution, relaxed, target, count)
+
+
+def _solve(shares: Sequence[Share], amount: int, max_legs: int | None) -> tuple[Solution, int]:
+    target = amount - amount % min(share.lot for share in shares)
+    return Search(shares, target, max_legs).run(), target
+
+
+def _coarser(share: Share, lot: int) -> Share:
+    minimum = -(-share.minimum // lot) * lot
+    return replace(share, lot=lot, minimum=minimum, maximum=share.maximum - share.maximum % lot)
+
+
+def _split(shares: Sequence[Share], solution: Solution, proof: Solution, target: int, count: int) -> Split:
+    filled = sum(solution.shares)
+    cost = solution.value - solution.penalty * (target - filled)
+    if proof is solution:
+        lead = solution.value - solution.bound
+        # The penalty is four times what costs can differ: a plan that fills more would lead by half of it.
+        return Split(_spread(shares, solution.shares, count), cost, cost - lead, 2 * lead < solution.penalty, solution.nodes)
+    same = filled == sum(proof.shares)
+    bound = proof.value - proof.penalty * (target - filled) if same else cost
+    return Split(_spread(shares, solution.shares, count), cost, min(bound, cost), same, proof.nodes + solution.nodes)
+
+
+def _spread(shares: Sequence[Share], taken: Sequence[int], count: int) -> tuple[int, ...]:
+    amounts = [0] * count
+    for share, x in zip(shares, taken, strict=True):
+        amounts[share.index] = x
+    return tuple(amounts)
