@@ -137,7 +137,15 @@ def random_instance(rng: random.Random, *, most_units: int = 120, most_exchanges
 
 
 def _random_exchange(
-    rng: random.Random, name: str, side: str, finest: F, quantity: F, middle: F, tick: F, flavour: dict[str, bool], n: int
+    rng: random.Random,
+    name: str,
+    side: str,
+    finest: F,
+    quantity: F,
+    middle: F,
+    tick: F,
+    flavour: dict[str, bool],
+    n: int,
 ) -> dict[str, Any]:
     lot = finest * (rng.choice([1, 1, 10, 100]) if flavour["lot"] else 1)
     direction = 1 if side == "buy" else -1

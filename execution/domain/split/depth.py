@@ -100,5 +100,3 @@ def signed_limit(limit: Number, side: Side, scale: Scale) -> int:
     if side == Side.BUY:
         return scaled_down(limit, scale.price_places)
     return -scaled_up(limit, scale.price_places)
-
-

@@ -1,14 +1,13 @@
 """The split of a problem given as plain JSON data: the form of the published instance sets."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from execution.domain.orders import Side
-from execution.domain.split.depth import prepare_depth, signed_limit
-from execution.domain.split.kernel import split_amount
-from execution.domain.split.model import Candidate, Terms, candidate
-from execution.domain.split.scale import Scale, ScaleTooCoarse, places, scaled_down
+from execution.domain.split.depth import prepare_depth
+from execution.domain.split.model import Candidate, SplitRequest, Terms, candidate
+from execution.domain.split.plan import plan_split
+from execution.domain.split.scale import Scale, ScaleTooCoarse, decimal, places, scaled_down
 from policies.domain.numbers import plain
 
 
@@ -17,52 +16,61 @@ def solve_instance(instance: Mapping[str, Any]) -> dict[str, str]:
 
     Numbers are strings, floats or Decimals. Raises ValueError on a book or rule that makes no sense.
     """
-    side = Side(instance["side"])
-    exchanges = instance["venues"]
-    if not exchanges:
-        return {}
-    try:
-        scale = Scale(
-            max(places(each.get("tick") or 0) for each in exchanges),
-            max(places(each["lot"]) for each in exchanges),
-            max(places(each["taker_fee"]) for each in exchanges),
-        )
-        candidates = _candidates(instance, side, scale)
-    except ScaleTooCoarse:
-        scale = _fitting(exchanges, side)
-        candidates = _candidates(instance, side, scale)
-    limit = instance.get("limit_price")
-    split = split_amount(
-        candidates,
-        scaled_down(instance["quantity"], scale.amount_places),
-        None if not limit else signed_limit(limit, side, scale),
-        instance.get("max_legs") or None,
+    request, candidates = read_instance(instance)
+    plan = plan_split(request, candidates)
+    pairs = zip(candidates, plan.split.amounts, strict=True)
+    return {each.exchange: plain(plan.scale.amount(amount)) for each, amount in pairs if amount}
+
+
+def read_instance(instance: Mapping[str, Any], *, whole_books: bool = False) -> tuple[SplitRequest, list[Candidate]]:
+    """The request and its candidates. Books are read only as deep as this order can reach, unless `whole_books`."""
+    limit, legs = instance.get("limit_price"), instance.get("max_legs")
+    request = SplitRequest(
+        side=Side(instance["side"]),
+        amount=decimal(instance["quantity"]),
+        limit_price=decimal(limit) if limit else None,
+        max_legs=int(legs) if legs else None,
     )
-    return {
-        each["id"]: plain(scale.amount(amount))
-        for each, amount in zip(exchanges, split.amounts, strict=True)
-        if amount
-    }
+    exchanges = instance["venues"]
+    try:
+        return request, _candidates(request, exchanges, _usual_scale(exchanges), whole_books)
+    except ScaleTooCoarse:
+        return request, _candidates(request, exchanges, _fitting(exchanges, request.side), whole_books)
 
 
-def _candidates(instance: Mapping[str, Any], side: Side, scale: Scale) -> list[Candidate]:
-    enough = scaled_down(instance["quantity"], scale.amount_places)
+def _usual_scale(exchanges: Sequence[Mapping[str, Any]]) -> Scale:
+    """What ticks, lots and fees need; books seldom need more."""
+    return Scale(
+        max((places(each.get("tick") or 0) for each in exchanges), default=0),
+        max((places(each["lot"]) for each in exchanges), default=0),
+        max((places(each["taker_fee"]) for each in exchanges), default=0),
+    )
+
+
+def _candidates(
+    request: SplitRequest, exchanges: Sequence[Mapping[str, Any]], scale: Scale, whole_books: bool
+) -> list[Candidate]:
+    assert request.amount is not None
+    enough = None if whole_books else max(1, scaled_down(request.amount, scale.amount_places))
     candidates = []
-    for each in instance["venues"]:
-        depth = prepare_depth(_levels(each, side), side, scale, enough=max(1, enough))
+    for each in exchanges:
+        depth = prepare_depth(_levels(each, request.side), request.side, scale, enough=enough)
         balance = each.get("balance")
-        terms = Terms(
-            taker_fee=Decimal(str(each["taker_fee"])),
-            lot=Decimal(str(each["lot"])),
-            tick=Decimal(str(each.get("tick") or 0)),
-            min_amount=Decimal(str(each.get("min_qty") or 0)),
-            max_amount=Decimal(str(each["max_qty"])) if each.get("max_qty") else None,
-            min_notional=Decimal(str(each.get("min_notional") or 0)),
-            leg_cost=Decimal(str(each.get("leg_cost") or 0)),
-        )
-        funds = None if balance is None else Decimal(str(balance))
-        candidates.append(candidate(each["id"], depth, terms.on(scale, side), funds))
+        terms = _terms(each).on(scale, request.side)
+        candidates.append(candidate(each["id"], depth, terms, None if balance is None else decimal(balance)))
     return candidates
+
+
+def _terms(each: Mapping[str, Any]) -> Terms:
+    return Terms(
+        taker_fee=decimal(each["taker_fee"]),
+        lot=decimal(each["lot"]),
+        tick=decimal(each.get("tick") or 0),
+        min_amount=decimal(each.get("min_qty") or 0),
+        max_amount=decimal(each["max_qty"]) if each.get("max_qty") else None,
+        min_notional=decimal(each.get("min_notional") or 0),
+        leg_cost=decimal(each.get("leg_cost") or 0),
+    )
 
 
 def _levels(each: Mapping[str, Any], side: Side) -> Sequence[Sequence[Any]]:
@@ -77,6 +85,7 @@ def _fitting(exchanges: Sequence[Mapping[str, Any]], side: Side) -> Scale:
         [level[1] for level in levels] + [each["lot"] for each in exchanges],
         (each["taker_fee"] for each in exchanges),
     )
+    # Leg costs are money, which is exact at the sum of the three.
     costs = max(places(each.get("leg_cost") or 0) for each in exchanges)
     missing = costs - scale.money_places
     return scale if missing <= 0 else Scale(scale.price_places, scale.amount_places, scale.fee_places + missing)

@@ -129,7 +129,9 @@ def _split(shares: Sequence[Share], solution: Solution, proof: Solution, target:
     if proof is solution:
         lead = solution.value - solution.bound
         # The penalty is four times what costs can differ: a plan that fills more would lead by half of it.
-        return Split(_spread(shares, solution.shares, count), cost, cost - lead, 2 * lead < solution.penalty, solution.nodes)
+        return Split(
+            _spread(shares, solution.shares, count), cost, cost - lead, 2 * lead < solution.penalty, solution.nodes
+        )
     same = filled == sum(proof.shares)
     bound = proof.value - proof.penalty * (target - filled) if same else cost
     return Split(_spread(shares, solution.shares, count), cost, min(bound, cost), same, proof.nodes + solution.nodes)

@@ -122,7 +122,9 @@ class _Fitting:
             self._apply(step.moves, times)
             cost += step.cost * times
             count -= times
-        moves = tuple((i, now - then) for i, (now, then) in enumerate(zip(self.shares, before, strict=True)) if now != then)
+        moves = tuple(
+            (i, now - then) for i, (now, then) in enumerate(zip(self.shares, before, strict=True)) if now != then
+        )
         self.shares = before
         if len(moves) == 1:
             index, change = moves[0]

@@ -131,7 +131,7 @@ def candidate(exchange: str, depth: Depth, terms: ScaledTerms, balance: Decimal 
 class SplitRequest:
     """The order to split. Exactly one of `amount` (base units) and `notional`.
 
-    notional: quote units that a buy may spend, fees and leg costs included, or that a sell may raise, net of them.
+    notional: quote units that a buy may spend, fees included, or that a sell may raise, net of them; no leg costs.
     max_legs: exchanges it may use at most.
     """
 
@@ -150,9 +150,9 @@ class SplitRequest:
 
 
 def common_scale(candidates: Sequence[Candidate], side: Side) -> Scale:
-    """The scale all candidates share. Raises ValueError when they differ in scale or side, or there is none."""
+    """The scale all candidates share; any one if there is none. Raises ValueError when they differ in scale or side."""
     if not candidates:
-        raise ValueError("no candidate")
+        return Scale(0, 0, 0)
     scale = candidates[0].depth.scale
     for each in candidates:
         depth = each.depth

@@ -33,6 +33,10 @@ class Scale:
         """The coarsest scale that holds all of these exactly."""
         return cls(*(max(map(places, numbers), default=0) for numbers in (prices, amounts, fees)))
 
+    def price(self, units: int) -> Decimal:
+        """Scaled units as quote units per base unit."""
+        return unscaled(units, self.price_places)
+
     def amount(self, units: int) -> Decimal:
         """Scaled units as base units."""
         return unscaled(units, self.amount_places)

@@ -101,7 +101,9 @@ class Search:
             return
         curves = [*node.curves, self.unfilled]
         fitted = fit_lots(curves, node.price, self.target)
-        value = sum(curve.cost(x) for curve, x in zip(curves, fitted, strict=True)) - node.leg_price * (self.max_legs or 0)
+        value = sum(curve.cost(x) for curve, x in zip(curves, fitted, strict=True)) - node.leg_price * (
+            self.max_legs or 0
+        )
         value = max(value, node.bound)
         active = [index for index, state in enumerate(states) if state != _OUT]
         shares = [0] * len(states)
