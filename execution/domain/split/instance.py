@@ -7,7 +7,7 @@ from execution.domain.orders import Side
 from execution.domain.split.depth import prepare_depth
 from execution.domain.split.model import Candidate, SplitRequest, Terms, candidate
 from execution.domain.split.plan import plan_split
-from execution.domain.split.scale import Scale, ScaleTooCoarse, decimal, places, scaled_down
+from execution.domain.split.scale import SPARE_PLACES, Scale, ScaleTooCoarse, decimal, places, scaled_down
 from policies.domain.numbers import plain
 
 
@@ -43,7 +43,7 @@ def _usual_scale(exchanges: Sequence[Mapping[str, Any]]) -> Scale:
     return Scale(
         max((places(each.get("tick") or 0) for each in exchanges), default=0),
         max((places(each["lot"]) for each in exchanges), default=0),
-        max((places(each["taker_fee"]) for each in exchanges), default=0),
+        max((places(each["taker_fee"]) for each in exchanges), default=0) + SPARE_PLACES,
     )
 
 
@@ -88,4 +88,4 @@ def _fitting(exchanges: Sequence[Mapping[str, Any]], side: Side) -> Scale:
     # Leg costs are money, which is exact at the sum of the three.
     costs = max(places(each.get("leg_cost") or 0) for each in exchanges)
     missing = costs - scale.money_places
-    return scale if missing <= 0 else Scale(scale.price_places, scale.amount_places, scale.fee_places + missing)
+    return Scale(scale.price_places, scale.amount_places, scale.fee_places + max(missing, SPARE_PLACES))

@@ -26,60 +26,60 @@ class Split:
     nodes: int
 
 
+Usable = tuple[int, Candidate, int]
+"""Position among the candidates, the candidate, and its largest share of this order in whole lots."""
+
+
 def split_amount(candidates: Sequence[Candidate], amount: int, limit: int | None, max_legs: int | None) -> Split:
     """The most that can be filled of `amount`, at the least cost, over at most `max_legs` exchanges."""
-    shares: list[Share] = []
+    usable: list[Usable] = []
     free = True
-    for index, candidate in enumerate(candidates):
-        if candidate.depth.prices:
-            minimum = candidate.minimum
-            if minimum <= amount:
-                maximum = candidate.maximum(limit)
-                if minimum <= maximum:
-                    lot = candidate.terms.lot
-                    shares.append(Share(index, candidate, lot, minimum, min(maximum, amount - amount % lot)))
-                    free = free and not candidate.terms.leg_cost
-    if not shares:
+    for index, each in enumerate(candidates):
+        minimum = each.minimum
+        if 0 < minimum <= amount:
+            maximum = each.maximum if limit is None else each.maximum_within(limit)
+            if minimum <= maximum:
+                terms = each.terms
+                usable.append((index, each, maximum if maximum <= amount else amount - amount % terms.lot))
+                if terms.leg_cost:
+                    free = False
+    if not usable:
         return Split((0,) * len(candidates), 0, 0, True, 0)
     if free:
-        merged = _merge(shares, amount, max_legs)
-        if merged is not None:
-            cost = sum(share.candidate.cost(x) for share, x in zip(shares, merged, strict=True))
-            return Split(_spread(shares, merged, len(candidates)), cost, cost, True, 0)
+        amounts = _merge(usable, amount, max_legs, len(candidates))
+        if amounts is not None:
+            cost = sum([candidates[index].cost(x) for index, x in enumerate(amounts) if x])
+            return Split(tuple(amounts), cost, cost, True, 0)
+    shares = [Share(index, each, each.terms.lot, each.minimum, maximum) for index, each, maximum in usable]
     return _search(shares, amount, max_legs, len(candidates))
 
 
-def _merge(shares: Sequence[Share], amount: int, max_legs: int | None) -> list[int] | None:
+def _merge(usable: Sequence[Usable], amount: int, max_legs: int | None, count: int) -> list[int] | None:
     """Take levels of all books in the order of their price after fees. None if that breaks a lot, minimum or leg limit.
 
     Where it breaks none it is optimal: costs are convex and the sum is all that couples the exchanges.
     """
-    left = amount - amount % gcd(*[share.lot for share in shares])
-    taken = [0] * len(shares)
-    levels = [0] * len(shares)
-    heap = []
-    for position, share in enumerate(shares):
-        candidate = share.candidate
-        heap.append((candidate.depth.prices[0] * candidate.terms.rate, position))
+    left = amount - amount % gcd(*[each.terms.lot for _, each, _ in usable])
+    taken = [0] * count
+    # Slope first: the cheapest level of all books is on top. Rank decides between equals.
+    heap = [
+        (each.first_slope, index, 1, maximum, each.depth.prices, each.depth.amounts, each.terms.rate)
+        for index, each, maximum in usable
+    ]
     heapify(heap)
     for _ in range(_WALK_LEVELS):
-        position = heap[0][1]
-        share = shares[position]
-        candidate = share.candidate
-        depth = candidate.depth
-        levels[position] = level = levels[position] + 1
-        held = depth.amounts[level]
-        last = held >= share.maximum
-        if last:
-            held = share.maximum
-        part = held - taken[position]
+        _, index, level, maximum, prices, amounts, rate = heap[0]
+        held = amounts[level]
+        if held >= maximum:
+            held = maximum
+        part = held - taken[index]
         if part >= left:
-            taken[position] += left
+            taken[index] += left
             break
-        taken[position] = held
+        taken[index] = held
         left -= part
-        if not last:
-            heapreplace(heap, (depth.prices[level] * candidate.terms.rate, position))
+        if held < maximum:
+            heapreplace(heap, (prices[level] * rate, index, level + 1, maximum, prices, amounts, rate))
         else:
             heappop(heap)
             if not heap:
@@ -87,10 +87,11 @@ def _merge(shares: Sequence[Share], amount: int, max_legs: int | None) -> list[i
     else:
         return None
     legs = 0
-    for share, x in zip(shares, taken, strict=True):
+    for index, each, _ in usable:
+        x = taken[index]
         if x:
             legs += 1
-            if x < share.minimum or x % share.lot:
+            if x < each.minimum or x % each.terms.lot:
                 return None
     return taken if max_legs is None or legs <= max_legs else None
 

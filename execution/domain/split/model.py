@@ -86,32 +86,25 @@ class ScaledTerms:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One exchange that could take a part. `balance`: scaled money for a buy, scaled amount for a sell; None: enough."""
+    """One exchange that could take a part; made by `candidate`, once per book update or change of balance.
+
+    minimum, maximum: the smallest and largest order it takes now, in whole lots, whatever the limit price.
+    first_slope: the signed price of its best level after fees. An empty book makes all three 0.
+    """
 
     exchange: str
     depth: Depth
     terms: ScaledTerms
-    balance: int | None = None
+    minimum: int
+    maximum: int
+    first_slope: int
 
-    @property
-    def minimum(self) -> int:
-        """The smallest order the exchange takes now, in whole lots. The book must not be empty."""
-        terms = self.terms
-        if not terms.min_notional:
-            return terms.least
-        needed = -(-terms.min_notional // abs(self.depth.prices[0]))
-        return terms.least if needed <= terms.least else -(-needed // terms.lot) * terms.lot
-
-    def maximum(self, limit: int | None) -> int:
-        """The largest order book, limit price, exchange and balance allow, in whole lots."""
-        depth, terms = self.depth, self.terms
-        most = depth.amounts[-1] if limit is None else depth.within(limit)
-        if terms.most is not None and terms.most < most:
-            most = terms.most
-        if self.balance is not None:
-            funded = self.balance if depth.side == Side.SELL else depth.affordable(terms.rate, self.balance)
-            most = min(most, funded)
-        return most - most % terms.lot
+    def maximum_within(self, limit: int | None) -> int:
+        """The largest order inside a signed limit price, in whole lots."""
+        if limit is None:
+            return self.maximum
+        most = min(self.maximum, self.depth.within(limit))
+        return most - most % self.terms.lot
 
     def cost(self, amount: int) -> int:
         """Scaled cost of `amount` including fee and leg cost: paid for a buy, negative when received for a sell."""
@@ -119,12 +112,27 @@ class Candidate:
 
 
 def candidate(exchange: str, depth: Depth, terms: ScaledTerms, balance: Decimal | None = None) -> Candidate:
-    """A candidate from a balance in quote units (buy) or base units (sell). A negative balance counts as none."""
-    if balance is None:
-        return Candidate(exchange, depth, terms)
-    scale = depth.scale
-    digits = scale.money_places if depth.side == Side.BUY else scale.amount_places
-    return Candidate(exchange, depth, terms, max(0, scaled_down(balance, digits)))
+    """A candidate from its free balance in quote units (buy) or base units (sell); None: as much as it takes."""
+    if not depth.prices:
+        return Candidate(exchange, depth, terms, 0, 0, 0)
+    minimum, lot = terms.least, terms.lot
+    if terms.min_notional:
+        needed = -(-terms.min_notional // abs(depth.prices[0]))
+        if needed > minimum:
+            minimum = -(-needed // lot) * lot
+    most = depth.amounts[-1]
+    if terms.most is not None and terms.most < most:
+        most = terms.most
+    if balance is not None:
+        most = min(most, _funded(depth, terms, balance))
+    return Candidate(exchange, depth, terms, minimum, most - most % lot, depth.prices[0] * terms.rate)
+
+
+def _funded(depth: Depth, terms: ScaledTerms, balance: Decimal) -> int:
+    """What the balance allows. A negative balance counts as none."""
+    if depth.side == Side.SELL:
+        return max(0, scaled_down(balance, depth.scale.amount_places))
+    return depth.affordable(terms.rate, max(0, scaled_down(balance, depth.scale.money_places)))
 
 
 @dataclass(frozen=True, slots=True)

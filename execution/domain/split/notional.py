@@ -19,7 +19,7 @@ def split_notional(candidates: Sequence[Candidate], money: int, limit: int | Non
     if not usable:
         return split_amount(candidates, 0, limit, max_legs)
     step = min(each.terms.lot for each in usable)
-    enough = sum(each.maximum(limit) for each in usable)
+    enough = sum(each.maximum_within(limit) for each in usable)
     low, high = 0, enough - enough % step + step
     best = split_amount(candidates, 0, limit, max_legs)
     best_cash = high_cash = 0
@@ -58,8 +58,8 @@ def _cash(candidates: Sequence[Candidate], split: Split) -> int:
 
 def _merged_amount(candidates: Sequence[Candidate], money: int, limit: int | None) -> int:
     """How much `money` moves when nothing but price, depth and balance matters."""
-    heap = [(each.depth.prices[0] * each.terms.rate, index, 0) for index, each in enumerate(candidates)]
-    caps = [each.maximum(limit) for each in candidates]
+    heap = [(each.first_slope, index, 0) for index, each in enumerate(candidates)]
+    caps = [each.maximum_within(limit) for each in candidates]
     heapify(heap)
     total = 0
     while heap:

@@ -166,7 +166,7 @@ def _bounds(plan: Plan, each: Candidate, amount: int) -> Bounds:
     received_at = each.depth.received_at
     if each.depth.is_empty:
         return Bounds(each.exchange, None, Decimal(0), SplitReason.PRICE_UNKNOWN, received_at)
-    lower, upper = each.minimum, each.maximum(plan.limit)
+    lower, upper = each.minimum, each.maximum_within(plan.limit)
     reason = None
     if not amount:
         reason = _binding(each, plan.limit, lower) if upper < lower else _not_chosen(plan, lower)
@@ -205,12 +205,12 @@ def _unfilled_reason(plan: Plan) -> SplitReason | None:
     missing = wanted - sum(plan.split.amounts)
     if not plan.unfilled:
         return None
-    usable = [each for each in plan.candidates if not each.depth.is_empty and each.minimum <= each.maximum(plan.limit)]
+    usable = [each for each in plan.candidates if not each.depth.is_empty and each.minimum <= each.maximum_within(plan.limit)]
     if not usable:
         return _no_exchange(plan)
     if missing < min(each.terms.lot for each in usable):
         return SplitReason.LOT_REMAINDER
-    if sum(each.maximum(plan.limit) for each in usable) <= sum(plan.split.amounts):
+    if sum(each.maximum_within(plan.limit) for each in usable) <= sum(plan.split.amounts):
         return _used_up(plan, usable)
     if request.max_legs is not None:
         unlimited = split_amount(plan.candidates, wanted, plan.limit, None)
@@ -229,7 +229,7 @@ def _no_exchange(plan: Plan) -> SplitReason:
 
 def _used_up(plan: Plan, usable: Sequence[Candidate]) -> SplitReason:
     """Every exchange takes all it can: what would let one take another lot, the easiest thing to change first."""
-    found = {_binding(each, plan.limit, each.maximum(plan.limit) + each.terms.lot) for each in usable}
+    found = {_binding(each, plan.limit, each.maximum_within(plan.limit) + each.terms.lot) for each in usable}
     order = (SplitReason.INSUFFICIENT_FUNDS, SplitReason.LIMIT_PRICE, SplitReason.ABOVE_MAXIMUM)
     return next((reason for reason in order if reason in found), SplitReason.INSUFFICIENT_LIQUIDITY)
 
@@ -244,7 +244,7 @@ def _best_single(plan: Plan) -> Single | None:
             amount = filled
         else:
             amount = scaled_down(request.amount, plan.scale.amount_places)
-        amount = min(amount, each.maximum(plan.limit))
+        amount = min(amount, each.maximum_within(plan.limit))
         amount -= amount % each.terms.lot
         if amount < each.minimum:
             continue

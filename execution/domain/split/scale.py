@@ -7,6 +7,8 @@ from decimal import Context, Decimal
 Number = Decimal | float | str | int
 """As exchanges and ccxt give them. A float means the shortest decimal that reads back as it: Decimal(str(x))."""
 
+SPARE_PLACES = 4
+"""Places of a fee beyond those it has, so that rounded lower bounds are tight: the search compares slopes."""
 _EXACT = Context(prec=120)
 # A decimal of up to 15 digits and its float determine each other, so `i / unit == x` proves i exact up to there.
 _FLOAT_EXACT = 10**15
@@ -22,7 +24,7 @@ class Scale:
 
     price_places: int
     amount_places: int
-    fee_places: int = 6
+    fee_places: int = 9
 
     @property
     def money_places(self) -> int:

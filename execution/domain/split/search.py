@@ -14,8 +14,8 @@ from execution.domain.split.curve import Curve, clearing_price, curve_of, option
 from execution.domain.split.lots import fit_lots
 from execution.domain.split.model import Candidate
 
-TOLERANCE = 10**8
-"""A node that cannot improve the cost by more than one part in this is not looked at: 0.0001 bps."""
+TOLERANCE = 10**10
+"""A node that cannot improve the cost by more than one part in this is not looked at: 0.000001 bps."""
 MAX_NODES = 4000
 _LEG_PRICE_STEPS = 12
 
