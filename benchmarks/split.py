@@ -113,7 +113,9 @@ def _explain(request: SplitRequest, candidates: Sequence[Candidate]) -> object:
 
 def _terms(rng: random.Random) -> Terms:
     fee = Decimal(rng.choice([4, 6, 8, 10, 10, 26])) / 10_000
-    return Terms(fee, Decimal(rng.choice(["0.00001", "0.000001", "0.00000001"])), Decimal("0.01"), min_notional=Decimal(5))
+    return Terms(
+        fee, Decimal(rng.choice(["0.00001", "0.000001", "0.00000001"])), Decimal("0.01"), min_notional=Decimal(5)
+    )
 
 
 def _book(rng: random.Random, convert: Callable[[str], Any]) -> list[list[Any]]:

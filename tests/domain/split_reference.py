@@ -82,8 +82,8 @@ def best_plan(instance: Instance) -> tuple[F, F]:
     unit = min(F(exchange["lot"]) for exchange in exchanges)
     quantity = int(F(instance["quantity"]) / unit)
     legs = instance.get("max_legs") or len(exchanges)
-    # table[legs used][units filled] = least cost
-    table: list[dict[int, F]] = [{0: F(0)}] + [{} for _ in range(legs)]
+    # table[legs used][units filled] = least cost, in 10^-40ths so that whole numbers do
+    table: list[dict[int, int]] = [{0: 0}] + [{} for _ in range(legs)]
     for exchange in exchanges:
         options = _options(instance, exchange, unit, quantity)
         for used in range(legs - 1, -1, -1):
@@ -97,10 +97,10 @@ def best_plan(instance: Instance) -> tuple[F, F]:
                     if total not in after or sum_cost < after[total]:
                         after[total] = sum_cost
     most = max(max(row, default=0) for row in table)
-    return most * unit, min(row[most] for row in table if most in row)
+    return most * unit, F(min(row[most] for row in table if most in row), 10**40)
 
 
-def _options(instance: Instance, exchange: dict[str, Any], unit: F, quantity: int) -> list[tuple[int, F]]:
+def _options(instance: Instance, exchange: dict[str, Any], unit: F, quantity: int) -> list[tuple[int, int]]:
     lot = F(exchange["lot"])
     step = int(lot / unit)
     options = []
@@ -108,7 +108,9 @@ def _options(instance: Instance, exchange: dict[str, Any], unit: F, quantity: in
         if not problems(instance, exchange, units * unit):
             cost = walk_cost(instance, exchange, units * unit)
             assert cost is not None
-            options.append((units, cost + F(exchange.get("leg_cost") or 0)))
+            whole = (cost + F(exchange.get("leg_cost") or 0)) * 10**40
+            assert whole.denominator == 1
+            options.append((units, whole.numerator))
     return options
 
 
@@ -123,10 +125,10 @@ def random_instance(rng: random.Random, *, most_units: int = 120, most_exchanges
     # Equal ticks and few price steps make ties between exchanges common.
     tick = middle / rng.choice([10, 100, 1000, 10000])
     instance: Instance = {"side": side, "quantity": _text(quantity), "limit_price": None, "max_legs": None}
-    flavour = {trait: rng.random() < 0.4 for trait in ("minimum", "balance", "leg_cost", "fee", "lot", "off_grid")}
+    traits = {trait: rng.random() < 0.4 for trait in ("minimum", "balance", "leg_cost", "fee", "lot", "off_grid")}
     count = rng.randint(1, most_exchanges)
     instance["venues"] = [
-        _random_exchange(rng, f"e{number}", side, F(finest), quantity, middle, tick, flavour, count)
+        _random_exchange(rng, f"e{number}", side, F(finest), quantity, middle, tick, traits, count)
         for number in range(count)
     ]
     if rng.random() < 0.3:
@@ -147,10 +149,10 @@ def _random_exchange(
     flavour: dict[str, bool],
     n: int,
 ) -> dict[str, Any]:
-    lot = finest * (rng.choice([1, 1, 10, 100]) if flavour["lot"] else 1)
+    lot = finest * (rng.choice([1, 1, 10, 100]) if traits["lot"] else 1)
     direction = 1 if side == "buy" else -1
     price = middle + direction * tick * rng.randint(0, 4)
-    grain = lot / 10 if flavour["off_grid"] and rng.random() < 0.5 else lot
+    grain = lot / 10 if traits["off_grid"] and rng.random() < 0.5 else lot
     levels = []
     for _ in range(rng.choice([0, 1, 2, 3, 5, 8]) if rng.random() < 0.5 else rng.randint(2, 12)):
         if price <= 0:
@@ -161,18 +163,18 @@ def _random_exchange(
     share = quantity / n
     exchange: dict[str, Any] = {
         "id": name,
-        "taker_fee": rng.choice(["0", "0.001", "0.0026", "-0.0001", "0.0004"]) if flavour["fee"] else "0.001",
+        "taker_fee": rng.choice(["0", "0.001", "0.0026", "-0.0001", "0.0004"]) if traits["fee"] else "0.001",
         "lot": _text(lot),
         "min_qty": _text(lot * rng.choice([0, 1, 1, 2, 5])),
         "max_qty": _text(share * rng.choice([F(1, 2), 1, 3])) if rng.random() < 0.1 else None,
-        "min_notional": _text(share * middle * F(rng.randint(0, 250), 100)) if flavour["minimum"] else "0",
-        "leg_cost": _text(quantity * middle * F(rng.randint(0, 100), 20000)) if flavour["leg_cost"] else "0",
+        "min_notional": _text(share * middle * F(rng.randint(0, 250), 100)) if traits["minimum"] else "0",
+        "leg_cost": _text(quantity * middle * F(rng.randint(0, 100), 20000)) if traits["leg_cost"] else "0",
         "balance": None,
         "tick": _text(tick),
         "asks": [],
         "bids": [],
     }
-    if flavour["balance"] and rng.random() < 0.7:
+    if traits["balance"] and rng.random() < 0.7:
         worth = middle if side == "buy" else 1
         exchange["balance"] = _text(share * worth * F(rng.randint(0, 250), 100))
     exchange["asks" if side == "buy" else "bids"] = levels

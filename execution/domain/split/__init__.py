@@ -1,7 +1,7 @@
 """The split of one order over several exchanges, at the least cost after fees, with a proof of how good it is. Pure.
 
-Once per book update: `prepare_depth` (or `depth_of`). Once per account: `Terms.on(scale, side)`. Per order: `candidate` for
-each exchange in order of rank, and `plan_split`.
+Once per book update: `prepare_depth` (or `depth_of`). Once per account: `Terms.on(scale, side)`. Per book or balance:
+`candidate`. Per order: `plan_split` over the candidates in order of rank.
 """
 
 from execution.domain.split.depth import Depth, depth_of, prepare_depth

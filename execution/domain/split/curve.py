@@ -73,7 +73,7 @@ def optional(curve: Curve, minimum: int, leg_cost: int) -> Curve:
     """The convex envelope of an exchange that takes nothing or at least `minimum`."""
     made = _copy(curve, leg_cost)
     made.knee = knee = _tangent(curve, minimum, leg_cost) if leg_cost else minimum
-    # Rounded down, and the rest of the curve lowered with it (by less than one unit of scaled money per unit of amount):
+    # Rounded down, and the rest of the curve lowered with it by less than one unit of scaled money per unit of amount:
     # still a lower bound, and still convex.
     made.slope, rounding = divmod(made.exact(knee), knee)
     made.base -= rounding

@@ -151,7 +151,7 @@ class SplitRequest:
 
     def __post_init__(self) -> None:
         wanted = self.amount if self.notional is None else self.notional
-        if (self.amount is None) == (self.notional is None) or wanted is None or not wanted > 0:
+        if (self.amount is None) == (self.notional is None) or not (wanted and wanted.is_finite() and wanted > 0):
             raise ValueError("exactly one of amount and notional must be given, and be > 0")
         if self.max_legs is not None and self.max_legs < 1:
             raise ValueError(f"max_legs must be >= 1, was {self.max_legs}")

@@ -36,7 +36,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one exchange could take: nothing, or from `lower` to `upper`. `reason`: why it gets nothing; None if it does."""
+    """What one exchange could take: nothing, or `lower` to `upper`. reason: why it gets nothing; None if it does."""
 
     exchange: str
     lower: Decimal | None
@@ -132,7 +132,8 @@ class Plan:
 def plan_split(request: SplitRequest, candidates: Sequence[Candidate]) -> Plan:
     """Fill as much as can be, then at the least cost: see the decision record on splitting.
 
-    Candidates come in order of rank: it decides between equals. Raises ValueError if their books differ in side or scale.
+    Candidates come in order of rank, which decides between equals. Raises ValueError if their books differ in side or
+    scale.
     """
     scale = common_scale(candidates, request.side)
     limit = None if request.limit_price is None else signed_limit(request.limit_price, request.side, scale)
@@ -205,7 +206,9 @@ def _unfilled_reason(plan: Plan) -> SplitReason | None:
     missing = wanted - sum(plan.split.amounts)
     if not plan.unfilled:
         return None
-    usable = [each for each in plan.candidates if not each.depth.is_empty and each.minimum <= each.maximum_within(plan.limit)]
+    usable = [
+        each for each in plan.candidates if not each.depth.is_empty and each.minimum <= each.maximum_within(plan.limit)
+    ]
     if not usable:
         return _no_exchange(plan)
     if missing < min(each.terms.lot for each in usable):
@@ -240,10 +243,7 @@ def _best_single(plan: Plan) -> Single | None:
     for each in plan.candidates:
         if each.depth.is_empty:
             continue
-        if request.amount is None:
-            amount = filled
-        else:
-            amount = scaled_down(request.amount, plan.scale.amount_places)
+        amount = filled if request.amount is None else scaled_down(request.amount, plan.scale.amount_places)
         amount = min(amount, each.maximum_within(plan.limit))
         amount -= amount % each.terms.lot
         if amount < each.minimum:

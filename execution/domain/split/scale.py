@@ -87,7 +87,10 @@ def scaled_quickly(value: Number, unit: float, digits: int) -> int:
     """`scaled`, three times as fast for the floats and short strings that books are made of. `unit` is 10.0**digits."""
     kind = type(value)
     if kind is float or (kind is str and len(value) <= 16):  # type: ignore[arg-type]
-        number = float(value)
+        try:
+            number = float(value)
+        except ValueError as e:
+            raise ValueError(f"{value!r} is not a number") from e
         units = int(number * unit + 0.5) if 0 < number < 1e15 else 0
         if 0 < units < _FLOAT_EXACT and units / unit == number:
             return units
