@@ -40,6 +40,7 @@ test: install-dev  ## all tests; ARGS="-k name" for some
 
 bench: install  ## orders per second, beside raw ccxt in the same run
 	@$(LOCAL) exec -- $(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.split
 
 lint: install-dev  ## ruff, types, Django's own checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy .

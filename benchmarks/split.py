@@ -85,7 +85,7 @@ def measure_books(repeats: int, count: int) -> list[Timed]:
                 terms = [_terms(rng).on(scale, Side.BUY) for _ in books]
                 funds = [None] * EXCHANGES
                 work = lambda r=request, b=books, t=terms, f=funds: _from_raw(r, b, t, f, scale)  # noqa: E731
-                values.append(fastest(work, repeats))  # type: ignore[arg-type]
+                values.append(fastest(work, repeats))
             found.append(Timed(f"6 x 100 {kind}, {name}, to plan", values))
     return found
 

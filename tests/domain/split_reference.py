@@ -146,7 +146,7 @@ def _random_exchange(
     quantity: F,
     middle: F,
     tick: F,
-    flavour: dict[str, bool],
+    traits: dict[str, bool],
     n: int,
 ) -> dict[str, Any]:
     lot = finest * (rng.choice([1, 1, 10, 100]) if traits["lot"] else 1)

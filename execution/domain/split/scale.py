@@ -65,7 +65,7 @@ def places(value: Number) -> int:
 def scaled(value: Number, digits: int) -> int:
     """The number times 10^digits, exactly. Raises ScaleTooCoarse when that is no integer."""
     top, bottom = decimal(value).as_integer_ratio()
-    units, rest = divmod(top * 10**digits, bottom)
+    units, rest = divmod(top * _power(digits), bottom)
     if rest:
         raise ScaleTooCoarse(f"{value} has more than {digits} decimal places")
     return units
@@ -74,7 +74,7 @@ def scaled(value: Number, digits: int) -> int:
 def scaled_down(value: Number, digits: int) -> int:
     """The number times 10^digits, rounded down."""
     top, bottom = decimal(value).as_integer_ratio()
-    return top * 10**digits // bottom
+    return top * _power(digits) // bottom
 
 
 def scaled_up(value: Number, digits: int) -> int:
@@ -100,6 +100,10 @@ def scaled_quickly(value: Number, unit: float, digits: int) -> int:
 def unscaled(units: int, digits: int) -> Decimal:
     """The decimal of scaled units."""
     return Decimal(units).scaleb(-digits, _EXACT)
+
+
+def _power(digits: int) -> int:
+    return int(10**digits)
 
 
 def _parse(text: str) -> Decimal:

@@ -82,7 +82,7 @@ class Search:
         self.waiting: list[tuple[int, int, States, int]] = []
 
     def run(self) -> Solution:
-        """The best plan within TOLERANCE; after MAX_NODES nodes the best found, with a bound that says how good it is."""
+        """The best plan within TOLERANCE; after MAX_NODES nodes the best found, and a bound that says how good."""
         self._wait(-self.penalty, (_UNDECIDED,) * len(self.shares), 0)
         while self.waiting:
             bound, _, states, leg_price = heappop(self.waiting)
