@@ -1,7 +1,7 @@
 """Triangles within one exchange: what the three books really pay, sized level by level, after three fees. Pure.
 
-A triangle starts and ends in one asset and trades each of its three pairs once. Money-in to money-out of each leg is
-concave (cheapest levels first), so the chain is too: the profit grows as long as the next unit returns more than itself.
+A triangle starts and ends in one asset and trades each of its three pairs once. What a leg pays out is concave in what
+goes in (cheapest levels first), so the chain is too: profit grows as long as the next unit returns more than itself.
 Legs are not atomic: this is the profit if all three fill at these books.
 """
 

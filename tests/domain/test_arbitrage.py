@@ -45,7 +45,6 @@ def test_the_highest_edge_is_the_certified_one(case):
 
 
 def test_a_triangle_grows_until_the_next_unit_earns_nothing():
-    """USDT 100 buys 1 BTC at 100, then ETH at 0.1, sold at 12 and 11: 10 USDT of BTC per ETH. At 101 x 0.1 x 11 still."""
     triangle = size_triangle(BOOKS, ("USDT", "BTC", "ETH", "USDT"), D(0))
 
     # 4 ETH at 0.1 cost 0.4 BTC; the fifth, at 0.11, would cost 11 and be sold at 11.
