@@ -20,6 +20,7 @@ from execution.exchanges.listing import Listing
 from execution.exchanges.metering import Meter, Unmetered
 from execution.exchanges.outcomes import OrderNotThere, asking, placing, refused
 from execution.exchanges.quirks.base import Quirks, RawOrder
+from execution.exchanges.reading import reading
 from policies.domain.reasons import ReasonCode
 
 T = TypeVar("T")
@@ -274,9 +275,11 @@ class CcxtExchange:
                 await self._client.load_time_difference()
 
     async def _report(self, order: RawOrder, request: OrderRequest) -> OrderReport:
-        trades: Sequence[RawOrder] = order.get("trades") or []
-        filled = ccxt_parse.decimal(order.get("filled"))
-        if filled and ccxt_parse.total(trades) != filled:
+        with reading():
+            trades: Sequence[RawOrder] = order.get("trades") or []
+            filled = ccxt_parse.decimal(order.get("filled"))
+            incomplete = filled and ccxt_parse.total(trades) != filled
+        if incomplete:
             with asking(self._quirks.rules):
                 trades = await self._private(self._quirks.fetch_trades, self._client, order)
         return ccxt_parse.report(order, trades, request.amount)

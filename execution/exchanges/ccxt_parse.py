@@ -1,4 +1,4 @@
-"""ccxt's unified structures as our exact ones."""
+"""ccxt's unified structures as our exact ones. What cannot be read raises `OutcomeUnknown`: it proves nothing."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -8,21 +8,24 @@ from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus
 from execution.exchanges.base import Balance, OrderReport, OrderRequest, Trade
+from execution.exchanges.errors import ExchangeError
+from execution.exchanges.reading import number, reading
 
 Raw = Mapping[str, Any]
 
 
 def decimal(value: Any) -> Decimal:
     """A ccxt number (a string, or a float where ccxt insists) as Decimal; None is 0."""
-    return Decimal(0) if value is None else Decimal(str(value))
+    return Decimal(0) if value is None else number(value)
 
 
 def positive(value: Any) -> Decimal | None:
     """As Decimal if it is there and above 0: ccxt and some exchanges say 0 for "no bound"."""
-    number = decimal(value)
-    return number if number > 0 else None
+    found = decimal(value)
+    return found if found > 0 else None
 
 
+@reading()
 def is_ours(order: Raw, request: OrderRequest) -> bool:
     """Whether a looked-up order is the one asked for: exchanges ignore unknown parameters and return another order."""
     theirs = order.get("clientOrderId")
@@ -40,6 +43,7 @@ def total(trades: Sequence[Raw]) -> Decimal:
     return sum((decimal(trade["amount"]) for trade in trades), Decimal(0))
 
 
+@reading()
 def report(order: Raw, raw_trades: Sequence[Raw], amount: Decimal) -> OrderReport:
     """What a ccxt order and its trades say, as one consistent report.
 
@@ -84,6 +88,7 @@ def trade(raw: Raw) -> Trade:
     )
 
 
+@reading()
 def order_book(raw: Raw, symbol: str, *, received_at: float) -> OrderBook:
     """Levels as Decimal. ccxt parses book numbers as floats; `str` of such a float has the exchange's digits."""
     return OrderBook(symbol, _levels(raw["bids"]), _levels(raw["asks"]), received_at)
@@ -96,7 +101,15 @@ def _levels(rows: Sequence[Sequence[Any]]) -> list[tuple[Decimal, Decimal]]:
 
 
 def market(raw: Raw) -> Market | None:
-    """An active spot pair, or None for anything else."""
+    """An active spot pair, or None for anything else: one pair that cannot be read is as good as not listed."""
+    try:
+        return _spot_pair(raw)
+    except ExchangeError:
+        return None
+
+
+@reading()
+def _spot_pair(raw: Raw) -> Market | None:
     if not raw.get("spot") or raw.get("active") is False:
         return None
     precision, limits = raw["precision"], raw["limits"]
@@ -113,6 +126,7 @@ def market(raw: Raw) -> Market | None:
     )
 
 
+@reading()
 def balances(raw: Raw) -> dict[str, Balance]:
     """Assets with their free and total amounts."""
     found = {}

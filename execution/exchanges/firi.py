@@ -34,6 +34,7 @@ from execution.exchanges.firi_orders import (
 )
 from execution.exchanges.metering import Meter, Unmetered, leave
 from execution.exchanges.outcomes import never_connected
+from execution.exchanges.reading import number, reading
 from execution.exchanges.transport import Transport
 from policies.domain.numbers import plain
 from policies.domain.reasons import ReasonCode
@@ -98,7 +99,7 @@ class FiriExchange:
             if never_connected(e):
                 raise NotSent(R.EXCHANGE_UNAVAILABLE, "No connection to Firi.") from None
             raise OutcomeUnknown(R.OUTCOME_UNKNOWN, f"No clear answer: {type(e).__name__}.") from None
-        if not isinstance(answer, dict) or not answer.get("id"):
+        if not isinstance(answer, dict) or not str(answer.get("id")).isdecimal():
             raise OutcomeUnknown(R.OUTCOME_UNKNOWN, "The answer holds no order id.")
         return OrderReport(str(answer["id"]), OrderStatus.OPEN)
 
@@ -106,22 +107,23 @@ class FiriExchange:
         """See `Exchange.look_up`. By Firi's id if known, else by the fingerprint."""
         if request.exchange_order_id:
             raw = await self._ask("GET", f"/v2/order/{_safe_id(request.exchange_order_id)}")
-            if not _fits(raw, request):
-                raise ExchangeError(R.NEEDS_ATTENTION, f"Firi's order {raw['id']} is another one than ours.")
-            return _report(raw, request)
+            with reading():
+                if not _fits(raw, request):
+                    raise ExchangeError(R.NEEDS_ATTENTION, f"Firi's order {raw['id']} is another one than ours.")
+                return _report(raw, request)
         if request.baseline is None:
             return None  # the baseline is committed before sending, so this order was never sent
         self._require_closed_window(request)
         active, closed = await self._orders(market_id(request.symbol), LARGEST_COUNT)
-        by_id = {raw["id"]: raw for raw in (*active, *closed) if _is_fingerprint_of(raw, request)}
-        found = list(by_id.values())
-        if len(found) > 1:
-            raise ExchangeError(
-                R.NEEDS_ATTENTION, f"Several new orders look like this one: {', '.join(map(str, by_id))}."
-            )
-        if not found and not reaches_back(active, closed, LARGEST_COUNT, request.baseline):
-            raise ExchangeError(R.NEEDS_ATTENTION, "It may be further back than Firi's lists of orders reach.")
-        return _report(found[0], request) if found else None
+        with reading():
+            by_id = {raw["id"]: raw for raw in (*active, *closed) if _is_fingerprint_of(raw, request)}
+            found = list(by_id.values())
+            if len(found) > 1:
+                ids = ", ".join(map(str, by_id))
+                raise ExchangeError(R.NEEDS_ATTENTION, f"Several new orders look like this one: {ids}.")
+            if not found and not reaches_back(active, closed, LARGEST_COUNT, request.baseline):
+                raise ExchangeError(R.NEEDS_ATTENTION, "It may be further back than Firi's lists of orders reach.")
+            return _report(found[0], request) if found else None
 
     async def cancel(self, request: OrderRequest) -> OrderReport | None:
         """See `Exchange.cancel`."""
@@ -131,36 +133,40 @@ class FiriExchange:
 
     async def baseline(self, request: OrderRequest) -> Mapping[str, Any]:
         """The highest order id Firi shows in this market, open or closed, and the order that closed last."""
-        return marks(*await self._orders(market_id(request.symbol), DEFAULT_COUNT))
+        lists = await self._orders(market_id(request.symbol), DEFAULT_COUNT)
+        with reading():
+            return marks(*lists)
 
     async def orders_since(self, symbols: Collection[str], since: float) -> Sequence[SeenOrder]:
         """See `Exchange.orders_since`. Firi has no pages: more than it shows at once is an error."""
         first = since - _LISTED_SLACK_S + self._clock_ahead_s
         lists = await self._orders("", LARGEST_COUNT)
-        for rows in lists:
-            require_whole_since(rows, LARGEST_COUNT, first)
-        # An order that closes in between is in both lists; the later one has its end.
-        by_id = {raw["id"]: raw for rows in lists for raw in rows}
-        orders = [seen(raw, symbol_of(str(raw["market"])) or str(raw["market"])) for raw in by_id.values()]
-        return [order for order in orders if order.created_at >= first]
+        with reading():
+            for rows in lists:
+                require_whole_since(rows, LARGEST_COUNT, first)
+            # An order that closes in between is in both lists; the later one has its end.
+            by_id = {raw["id"]: raw for rows in lists for raw in rows}
+            orders = [seen(raw, symbol_of(str(raw["market"])) or str(raw["market"])) for raw in by_id.values()]
+            return [order for order in orders if order.created_at >= first]
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """See `Exchange.order_book`."""
         raw = await self._ask("GET", f"/v2/markets/{market_id(symbol)}/depth", params={"bids": depth, "asks": depth})
-        return OrderBook(symbol, _levels(raw["bids"]), _levels(raw["asks"]), time.time())
+        with reading():
+            return OrderBook(symbol, _levels(raw["bids"]), _levels(raw["asks"]), time.time())
 
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`. Firi tells neither steps nor minimums, so ours are used."""
-        found = []
-        for raw in await self._ask("GET", "/v2/markets"):
-            if (symbol := symbol_of(str(raw["id"]))) is not None:
-                found.append(Market(symbol, PRICE_STEP, AMOUNT_STEP, min_notional=MIN_NOTIONAL))
-        return found
+        rows = await self._ask("GET", "/v2/markets")
+        with reading():
+            symbols = [symbol_of(str(raw["id"])) for raw in rows]
+        return [Market(symbol, PRICE_STEP, AMOUNT_STEP, min_notional=MIN_NOTIONAL) for symbol in symbols if symbol]
 
     async def balances(self) -> Mapping[str, Balance]:
         """See `Exchange.balances`."""
         rows = await self._ask("GET", "/v2/balances")
-        return {row["currency"]: Balance(Decimal(row["available"]), Decimal(row["balance"])) for row in rows}
+        with reading():
+            return {str(row["currency"]): Balance(number(row["available"]), number(row["balance"])) for row in rows}
 
     async def key_permissions(self) -> KeyPermissions:
         """See `Exchange.key_permissions`. Firi accepts keys or not, and tells no more."""
@@ -172,7 +178,8 @@ class FiriExchange:
         began = time.perf_counter()
         answer = await self._ask("GET", "/time")
         latency_ms = (time.perf_counter() - began) * 1000
-        ahead = float(answer["time"]) - time.time()
+        with reading():
+            ahead = float(number(answer["time"])) - time.time()
         self._clock_ahead_s = ahead if abs(ahead) > 2 else 0.0
         return Ping(latency_ms)
 
@@ -239,7 +246,7 @@ class _HttpError(Exception):
     def __init__(self, status: int, raw: bytes, retry_after: str | None) -> None:
         self.status = status
         self.name, self.detail = _error_words(raw)
-        self.retry_after_s = float(retry_after) if retry_after and retry_after.isdigit() else None
+        self.retry_after_s = float(retry_after) if retry_after and retry_after.isdecimal() else None
         self.code = _ERROR_CODES.get(self.name) or _code_of_status(status)
         super().__init__(f"{status} {self.detail}")
 
@@ -274,7 +281,7 @@ def symbol_of(market: str) -> str | None:
 
 def _safe_id(order_id: str) -> str:
     # DELETE /v2/orders without an id cancels everything: never build that URL.
-    if not order_id.isdigit():
+    if not (order_id.isascii() and order_id.isdecimal()):
         raise ExchangeError(R.EXCHANGE_REJECTED, "Firi has not told this order's id.")
     return order_id
 
@@ -289,14 +296,14 @@ def _fits(raw: Mapping[str, Any], request: OrderRequest) -> bool:
     """Whether it is an order such as ours."""
     return (
         str(raw["type"]).lower() == _SIDES[request.side]
-        and Decimal(raw["price"]) == request.price
-        and Decimal(raw["amount"]) == request.amount
+        and number(raw["price"]) == request.price
+        and number(raw["amount"]) == request.amount
     )
 
 
 def _report(raw: Mapping[str, Any], request: OrderRequest) -> OrderReport:
-    matched, cancelled = Decimal(raw["matched"]), Decimal(raw["cancelled"])
-    remaining = Decimal(raw["remaining"])
+    matched, cancelled = number(raw["matched"]), number(raw["cancelled"])
+    remaining = number(raw["remaining"])
     assert request.price is not None
     trades: tuple[Trade, ...] = ()
     if matched > request.filled:

@@ -26,6 +26,9 @@ from policies.domain.reasons import ReasonCode
 
 logger = structlog.get_logger(__name__)
 
+LONGEST_BAN_S = 7 * 86_400.0
+"""A longer one is a mistake; whoever really means it says so again."""
+
 LONGEST_WAIT_S = 3.0
 """A request that would have to wait longer is refused: an order goes elsewhere, a question is asked again later."""
 
@@ -219,7 +222,7 @@ class _ExchangeMeter:
 
     def refused(self, retry_after_s: float | None) -> None:
         seconds = self._limits.ban_s if retry_after_s is None else max(retry_after_s, 0.1)
-        self._stop(self._limits.bans if self._key else Per.IP, seconds)
+        self._stop(self._limits.bans if self._key else Per.IP, min(seconds, LONGEST_BAN_S))
 
     def _stop(self, per: Per, seconds: float) -> None:
         if not self._budgets.ban(f"{self._names[per]}:ban", seconds):
