@@ -1,0 +1,132 @@
+"""One seed of one tier: start everything, load it, break it, let it be quiet, judge it."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from chaos.arena import Arena, arena
+from chaos.breaker import Breaker
+from chaos.evidence import Evidence, gather
+from chaos.load import Load, plan
+from chaos.schedule import EXCHANGES, PLACEMENT_FAULTS, Fault, Tier, schedule
+from chaos.verdict import Verdict, judge
+from chaos.world import World
+
+TICK_S = 0.05
+QUIET_WITHIN_S = 150.0
+Note = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one seed came to. figures: for people and .local/chaos.json."""
+
+    seed: int
+    verdict: Verdict
+    evidence: Evidence
+    faults: list[Fault]
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+def tier_arena(tier: Tier, seed: int, note: Note) -> AbstractContextManager[Arena]:
+    """What a tier runs in; one for all its seeds."""
+    # Late orders arrive after their sender has given up, and before their validity ends.
+    simulator = {"hold_ms": 3000, "late_ms": 1300}
+    patches = ("short_waits",) if tier.short_waits else ()
+    return arena(
+        seed=seed, environment=tier.environment, simulator=simulator, users=tier.users, patches=patches, note=note
+    )
+
+
+def run_seed(everything: Arena, seed: int, tier: Tier, note: Note) -> Outcome:
+    """Run one seed of a tier on fresh tables and fresh exchanges."""
+    began = time.monotonic()
+    everything.reset(seed)
+    note("starting web, workers and beat")
+    everything.platform.start()
+    everything.wait_until_usable()
+    started = time.monotonic()
+    faults = schedule(seed, tier)
+    load, breaker = _attack(everything, seed, tier, faults, note)
+    mended_at = datetime.now(UTC)
+    attacked = time.monotonic()
+    _wait_until_quiet(everything, note)
+    evidence = collect(everything, load)
+    evidence.mended_at = mended_at
+    figures = {
+        "seed": seed,
+        "signals": len(evidence.signals),
+        "faults": len(faults),
+        "kills": breaker.kills,
+        "given_up": len(load.promises.given_up),
+        "start_s": started - began,
+        "attack_s": attacked - started,
+        "quiet_s": time.monotonic() - attacked,
+        "placement_faults": sum(sum(stats["faults"].values()) for stats in everything.control.stats().values()),
+    }
+    everything.platform.end()
+    rounded = {name: round(value, 1) for name, value in figures.items()}
+    return Outcome(seed, judge(evidence), evidence, faults, rounded)
+
+
+def _attack(everything: Arena, seed: int, tier: Tier, faults: list[Fault], note: Note) -> tuple[Load, Breaker]:
+    for exchange in EXCHANGES:
+        rate = sum(PLACEMENT_FAULTS.values()) / 100
+        everything.control.configure(exchange, fault_rate=rate, fault_weights=dict(PLACEMENT_FAULTS))
+    posts = plan(seed, tier.orders, tier.seconds, tier.users)
+    load = Load(everything.platform.url, everything.world.tokens, posts, mids(everything), seed)
+    breaker = Breaker(everything, faults)
+    load.start()
+    breaker.start()
+    while load.running or not breaker.over:
+        everything.platform.tick()
+        for fault in breaker.tick():
+            note(f"{len(load.promises.accepted):,} of {tier.orders:,} accepted · {fault}")
+        time.sleep(TICK_S)
+    breaker.mend()
+    for exchange in EXCHANGES:
+        everything.control.configure(exchange, fault_rate=0)
+    return load, breaker
+
+
+def mids(everything: Arena) -> dict[tuple[str, str], float]:
+    """The middle of every market that resting orders use."""
+    found = {}
+    for exchange, settings in everything.control.exchanges().items():
+        for symbol in settings["symbols"]:
+            book = everything.control.book(exchange, symbol)
+            if book["bids"] and book["asks"]:
+                found[exchange, symbol] = (float(book["bids"][0][0]) + float(book["asks"][0][0])) / 2
+    return found
+
+
+def _wait_until_quiet(everything: Arena, note: Note) -> None:
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    while time.monotonic() < deadline:
+        everything.platform.tick()
+        left = everything.unfinished()
+        if left == 0:
+            return
+        note(f"all mended · {left if left is not None else '?'} signals and orders not final yet")
+        time.sleep(0.2)
+
+
+def collect(everything: Arena, load: Load | None) -> Evidence:
+    """Both sides as they are now."""
+    evidence = gather(everything.control, EXCHANGES, beginnings(everything.world))
+    if load is not None:
+        evidence.accepted, evidence.broken = load.promises.accepted, load.promises.broken
+    return evidence
+
+
+def beginnings(world: World) -> dict[tuple[str, str], Decimal]:
+    """What all accounts together began with."""
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for account in world.accounts:
+        for asset, amount in account.balances.items():
+            found[account.exchange, asset] += Decimal(amount)
+    return dict(found)
