@@ -69,6 +69,7 @@ class Placement:
     amount: Decimal
     filled: Decimal
     placed_at: datetime
+    fees: Mapping[str, Decimal] = field(default_factory=dict)
     trades: Mapping[str, tuple[Decimal, Decimal, Decimal]] = field(default_factory=dict)
 
 
@@ -147,6 +148,7 @@ def _placement(entry: Mapping[str, Any]) -> Placement:
         amount=Decimal(entry["amount"]),
         filled=Decimal(entry["filled"]),
         placed_at=datetime.fromisoformat(entry["placed_at"]),
+        fees={asset: Decimal(fee) for asset, fee in entry["fees"].items()},
         trades={t["id"]: (Decimal(t["amount"]), Decimal(t["price"]), Decimal(t["fee"])) for t in entry["trades"]},
     )
 

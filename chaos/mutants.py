@@ -6,10 +6,15 @@ from collections.abc import Callable
 def short_waits() -> None:
     """Not a mutant: waits that only protect against clocks and dead workers, shortened so that minutes are enough."""
     from execution.exchanges.quirks import QUIRKS
-    from execution.services import claims
-    from execution.services.executor import checker
+    from execution.services import claims, process
 
-    checker.WINDOW_MARGIN_S = 0.5
+    options = process.options_from_settings
+
+    def shortened():
+        found = options()
+        return replace(found, checks=replace(found.checks, window_margin_s=0.5))
+
+    process.options_from_settings = shortened
     claims.SIGNAL_LEASE_S = 8
     claims.CHECK_LEASE_S = 5
     QUIRKS["alpaca"] = replace(QUIRKS["alpaca"], arrives_late_s=4.0)

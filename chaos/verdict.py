@@ -16,7 +16,12 @@ from execution.domain.orders import FINAL, NEVER_PLACED, SIGNAL_FINAL, TRANSITIO
 FINAL_WITHIN_S = 60.0
 UNKNOWN_WITHIN_S = 120.0
 TELLS_NO_PRICES = frozenset({"firi"})
-"""Exchanges that tell no execution prices: fills are booked at the limit, so only amounts can be compared."""
+"""Exchanges that tell no execution prices: fills are booked at the limit, so only base amounts can be compared."""
+
+TELLS_NO_FEES = frozenset({"alpaca"})
+"""Exchanges that tell a fee neither with the order nor with its executions: ours are without."""
+
+_BASES = frozenset({"BTC", "ETH", "SOL"})
 
 
 class Invariant(StrEnum):
@@ -228,7 +233,7 @@ def _same_books(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
         if order.filled != placement.filled:
             text = f"{order.exchange} filled {placement.filled} of order {order.id}; we have {order.filled}"
             yield Finding(Invariant.BOOKS, text, (order.id,))
-        elif order.exchange not in TELLS_NO_PRICES and dict(order.trades) != dict(placement.trades):
+        elif order.exchange not in TELLS_NO_PRICES and not _same_trades(order, placement):
             yield Finding(Invariant.BOOKS, f"the fills of order {order.id} differ from {order.exchange}'s", (order.id,))
     for order in evidence.orders.values():
         if order.id not in there and (order.filled or order.exchange_order_id):
@@ -238,6 +243,12 @@ def _same_books(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
         f"{trades:,} executions, {len(evidence.positions):,} positions, {len(evidence.moved):,} balances"
     )
     yield from _same_sums(evidence)
+
+
+def _same_trades(order: OrderFacts, placement: Placement) -> bool:
+    if order.exchange not in TELLS_NO_FEES:
+        return dict(order.trades) == dict(placement.trades)
+    return sorted(t[:2] for t in order.trades.values()) == sorted(t[:2] for t in placement.trades.values())
 
 
 def _same_sums(evidence: Evidence) -> Iterator[Finding]:
@@ -252,9 +263,14 @@ def _same_sums(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(Invariant.BOOKS, f"position {key}: bought, sold {ours}, its fills say {fills}")
     if evidence.fees != evidence.fill_fees:
         yield Finding(Invariant.BOOKS, f"fee totals {evidence.fees}, fees of fills {evidence.fill_fees}")
+    untold: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for placement in evidence.placements:
+        if placement.exchange in TELLS_NO_FEES:
+            for asset, fee in placement.fees.items():
+                untold[placement.exchange, asset] += fee
     for (exchange, asset), moved in evidence.moved.items():
-        ours_moved = evidence.held.get((exchange, asset), Decimal(0))
-        if exchange not in TELLS_NO_PRICES or asset in {"BTC", "ETH", "SOL"}:
+        ours_moved = evidence.held.get((exchange, asset), Decimal(0)) - untold[exchange, asset]
+        if exchange not in TELLS_NO_PRICES or asset in _BASES:
             if moved != ours_moved:
                 text = f"{exchange}: accounts moved by {moved} {asset}, our positions by {ours_moved}"
                 yield Finding(Invariant.BOOKS, text)
