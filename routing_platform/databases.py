@@ -3,7 +3,16 @@
 from typing import Any
 
 import environ
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.errors import _WaitTimeout
+
+ANSWER_WITHIN_S = 7.0
+"""Longer than PostgreSQL lets any statement take: a connection that is silent for so long leads nowhere."""
+
+RECONNECT_WITHIN_S = 4.0
+"""How long the pool tries by itself. Its pauses double each time, so left alone it would come back as late as the
+outage was long; after this the next request asks again."""
 
 _SESSION = "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=3000"
 
@@ -18,7 +27,26 @@ def database_config(url: str, *, pool_size: int) -> dict[str, Any]:
         config["HOST"] = options.pop("host")
     options.setdefault("connect_timeout", 2)
     options.setdefault("options", _SESSION)
-    options.setdefault("pool", {"min_size": 1, "max_size": pool_size, "timeout": 1.5, "max_idle": 300})
+    pool: dict[str, Any] = {"min_size": 1, "max_size": pool_size, "timeout": 1.5, "max_idle": 300}
+    pool |= {"connection_class": BoundedConnection, "reconnect_timeout": RECONNECT_WITHIN_S}
+    options.setdefault("pool", pool)
     config["CONN_HEALTH_CHECKS"] = True
     config["CONN_MAX_AGE"] = 0  # the pool keeps connections, not the request
     return config
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is given up when nothing comes back.
+
+    A firewall that forgot it, a host that vanished: without a bound of our own the thread that waits is lost for ever,
+    and after a few of them the process.
+    """
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As psycopg's, with a bound. Raises OperationalError, and the connection is closed."""
+        try:
+            return super().wait(gen, interval, ANSWER_WITHIN_S if timeout is None else timeout)
+        except _WaitTimeout:
+            if timeout is None:
+                self.pgconn.finish()
+            raise
