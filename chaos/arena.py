@@ -51,8 +51,7 @@ class Arena:
         self.control.reset(seed)
         self.world.open_accounts(self.control)
         with psycopg.connect(self.database_url) as connection:
-            # Health and markets stay: what exchanges list does not depend on the seed.
-            connection.execute("TRUNCATE execution_signal, execution_position, execution_feetotal CASCADE")
+            connection.execute(f"TRUNCATE {', '.join(_tables())} CASCADE")
 
     def mend_exchange(self, exchange: str, setting: str) -> None:
         """Switch an outage off."""
@@ -90,6 +89,15 @@ class Arena:
             time.sleep(0.1)
         logs = "".join(f"\n--- {name}\n{tail(process.log)}" for name, process in self.platform.processes.items())
         raise RuntimeError(f"The platform was not usable within {within_s:.0f} s: {state}{logs}")
+
+
+def _tables() -> list[str]:
+    """The executor's tables but those that do not depend on a seed: what exchanges list, how they fare, who we are."""
+    from django.apps import apps
+
+    kept = {"Market", "ExchangeHealth", "HealthSample", "HealthEvent", "Installation"}
+    models = apps.get_app_config("execution").get_models()
+    return [model._meta.db_table for model in models if model.__name__ not in kept]
 
 
 def tail(path: Path, lines: int = 12) -> str:

@@ -122,17 +122,18 @@ def gather(
     from django.db import connection
 
     evidence = Evidence()
-    _read_signals(evidence)
-    _read_orders(evidence)
-    _read_sums(evidence)
-    connection.close()
-    connection.close_pool()  # the server may be stopped before somebody asks again
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for exchange in exchanges:
         evidence.placements += [_placement(entry) for entry in control.ledger(exchange)]
         for account in control.accounts(exchange):
             for asset, balance in account["balances"].items():
                 totals[exchange, asset] += Decimal(balance["total"])
+    # After the ledgers: what they have, we must have had before.
+    _read_signals(evidence)
+    _read_orders(evidence)
+    _read_sums(evidence)
+    connection.close()
+    connection.close_pool()  # the server may be stopped before somebody asks again
     evidence.moved = {key: total - began.get(key, Decimal(0)) for key, total in totals.items()}
     return evidence
 

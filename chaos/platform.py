@@ -9,25 +9,38 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from routing_platform.local import children, paths, stack
 
 RESTART_AFTER_S = (0.5, 1.0)
 
 
+class Handle(Protocol):
+    """What is needed of a running process (as of `subprocess.Popen`)."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def terminate(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Process:
-    """One supervised process and its own process group."""
+    """One supervised process and its own process group. launch: how it is started, if not as a new program."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
-    running: "subprocess.Popen[bytes] | None" = None
+    running: Handle | None = None
+    launch: "Callable[[Process], Handle] | None" = None
+    patches: Sequence[str] = ()
     restart_at: float | None = None
     starts: int = 0
     wanted: bool = True
@@ -123,9 +136,13 @@ def _signal(pid: int, signum: int) -> None:
 def _start(process: Process) -> None:
     process.restart_at = None
     process.starts += 1
+    if process.launch is not None:
+        process.running = process.launch(process)
+        return
+    command = mutated(process.command, process.patches) if process.patches else process.command
     with process.log.open("ab") as log:
         process.running = subprocess.Popen(
-            process.command,
+            command,
             cwd=paths.BASE_DIR,
             env=dict(process.environment),
             stdout=log,
@@ -154,9 +171,8 @@ def processes(
         environment = {**os.environ, **(web if name == "web" else workers), "PYTHONUNBUFFERED": "1"}
         if name == "beat":
             command = [*command, "-s", str(folder / "beat-schedule")]
-        if name.startswith("worker") and patches:
-            command = mutated(command, patches)
         found[name] = Process(name, command, environment, folder / f"{name}.log")
+        found[name].patches = patches if name.startswith("worker") else ()
     return found
 
 
