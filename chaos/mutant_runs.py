@@ -96,7 +96,7 @@ def _run_all(chosen: Sequence[Mutant], note: Note) -> tuple[dict[str, Run], dict
             for number, mutant in enumerate(chosen, 1):
                 note(f"{number} of {len(chosen)} · {mutant.name} · {mutant.scenario}")
                 scenario = SCENARIOS[mutant.scenario]
-                within_s = max(scenario.seconds, 2 * controls[scenario.name].seconds + 2)
+                within_s = max(scenario.seconds, 1.5 * controls[scenario.name].seconds + 1)
                 caught[mutant.name] = _run(everything, scenario, mutant, within_s)
             everything.platform.end()
     return controls, caught
