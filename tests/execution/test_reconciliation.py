@@ -191,10 +191,13 @@ class TestSettling:
         assert signal.orders.get().client_order_id == booked["client_order_id"]
         assert len(platform.ledger()) == 1
 
-    def test_an_order_of_a_signal_that_is_lost_too_is_shown_and_adopted_when_the_client_sends_again(self, platform):
+    def test_an_order_of_a_signal_that_is_lost_too_is_shown_and_adopted_when_the_client_sends_again(
+        self, platform, started
+    ):
         body = {"id": "again", "symbol": "BTC/USDT", "side": "buy", "amount": "0.1", "exchange": "binance"}
         signal = platform.settle(**body)
         (booked,) = platform.ledger()
+        platform.executor.stop()
         forget_order(signal)
         Signal.objects.all().delete()
 
@@ -204,6 +207,7 @@ class TestSettling:
         orphan = Orphan.objects.get()
         assert (orphan.client_order_id, orphan.order_id) == (booked["client_order_id"], None)
         facts.refresh_facts()
+        platform.executor = started()
         again = platform.settle(**body)
         assert (again.pk, again.status, len(platform.ledger())) == (signal.pk, "filled", 1)
         orphan.refresh_from_db()
