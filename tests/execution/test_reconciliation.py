@@ -15,12 +15,14 @@ from redis import Redis
 from execution.domain.ids import order_id
 from execution.domain.orders import OrderStatus, OrderType, Side
 from execution.exchanges.base import SeenOrder
+from execution.exchanges.errors import ExchangeError
 from execution.models import Heartbeat, Installation, Order, OrderEvent, Orphan, Reconciliation, Signal
 from execution.selectors import facts
 from execution.services import claims
 from execution.services.installation import installation_id
 from execution.services.reconcile import epoch, orders
 from execution.services.reconcile.witness import Witness
+from policies.domain.policy import Mode
 from policies.models import ExchangeCredential, TradingState
 from tests.execution.conftest import Platform
 
@@ -254,6 +256,14 @@ class TestSettling:
         assert "77, which may be ours" in row.last_error
         Orphan.objects.update(resolved_at=timezone.now(), resolution="Traded by hand.")
         assert orders.settle(task_for("firi"), [nameless], timezone.now()).clean
+
+    def test_where_old_orders_are_forgotten_an_absence_is_no_obstacle_and_a_restored_backup_is(self):
+        now = timezone.now()
+        task = orders.Task(uuid4(), 1, "kucoin", Mode.LIVE, now - timedelta(days=9), frozenset(), True, False)
+
+        assert now - timedelta(days=3) < orders.reachable(task, now) < now - timedelta(days=2)
+        with pytest.raises(ExchangeError, match="Look there yourself"):
+            orders.reachable(replace(task, restored=True), now)
 
     def test_an_exchange_that_does_not_tell_keeps_its_accounts_out(self, trading):
         task = task_for()

@@ -19,7 +19,8 @@ logger = structlog.get_logger(__name__)
 
 AT_ONCE = 32
 INTRODUCE_EVERY_S = 30.0
-ACCOUNT_TIMEOUT_S = 30.0
+ACCOUNT_TIMEOUT_S = 300.0
+"""A busy account at an exchange with small limits takes minutes to list."""
 
 
 class Reconciler:
@@ -67,7 +68,7 @@ class Reconciler:
         try:
             async with asyncio.timeout(ACCOUNT_TIMEOUT_S):
                 adapter = await self._adapter(task)
-                seen = await adapter.orders_since(task.symbols, task.since.timestamp())
+                seen = await adapter.orders_since(task.symbols, orders.reachable(task, asked_at).timestamp())
         except (ExchangeError, TimeoutError) as e:
             text = str(e) or f"No full answer within {ACCOUNT_TIMEOUT_S:.0f} s."
             logger.warning("reconciliation_unanswered", exchange=task.exchange, error=text)

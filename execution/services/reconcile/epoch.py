@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from execution.models import Installation
 from execution.services.heartbeat import beat
 from execution.services.installation import the_installation
+from execution.services.reconcile.orders import RESTORED as RESTORED
 from execution.services.reconcile.witness import Witness
 from execution.services.sql import execute, fetch
 from policies.domain.policy import Scope, TradingStatus
@@ -26,8 +27,6 @@ AWAY_AFTER = timedelta(seconds=30)
 
 LOOK_BACK = timedelta(minutes=10)
 """The exchanges are asked for orders from this long before the platform was last seen."""
-
-RESTORED = "The database was restored or replaced"
 
 
 def begin(name: str, started_at: datetime, witness: Witness) -> None:

@@ -2,6 +2,7 @@
 row gets one, what nobody explains is shown to people. Nothing is ever sent or cancelled from here.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from execution.domain.ids import order_id
 from execution.domain.life import MAX_ATTEMPTS
 from execution.domain.orders import SIGNAL_FINAL, OrderStatus, OrderType, Side, SignalStatus, TimeInForce
 from execution.exchanges.base import SeenOrder
+from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import traits
 from execution.models import Order, OrderEvent, Orphan, Position, Reconciliation, Signal
 from execution.services.sql import execute, fetch
@@ -26,7 +28,12 @@ from policies.models import ExchangeCredential
 
 logger = structlog.get_logger(__name__)
 
-LEASE_S = 60
+RESTORED = "The database was restored or replaced"
+"""How the reason of a reconciliation begins whose rows may be missing here."""
+
+LEASE_S = 330
+"""Longer than one account may take."""
+
 RETRY_S = 5.0
 SWEEP_EVERY = timedelta(minutes=10)
 """How often an account in use is looked through for orders of ours without a row."""
@@ -34,6 +41,7 @@ SWEEP_EVERY = timedelta(minutes=10)
 OVERLAP = timedelta(minutes=5)
 SYMBOLS_OF_LAST = timedelta(days=7)
 CLIENT_ID_LENGTH = 32
+REACH_MARGIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Task:
     since: datetime
     symbols: frozenset[str]
     required: bool
+    restored: bool
 
 
 # Accounts that were never looked through become due one after the other, so that a start asks nobody for everything.
@@ -70,7 +79,7 @@ WITH due AS (
     UPDATE execution_reconciliation r SET next_at = clock_timestamp() + make_interval(secs => %(lease)s)
     FROM due WHERE r.credential_id = due.credential_id RETURNING r.*
 )
-SELECT l.credential_id, l.user_id, l.exchange_id, c.mode, l.since, l.clean_at IS NULL
+SELECT l.credential_id, l.user_id, l.exchange_id, c.mode, l.since, l.clean_at IS NULL, l.reason
 FROM leased l JOIN policies_exchangecredential c ON c.id = l.credential_id
 """
 
@@ -86,9 +95,27 @@ def claim_due(limit: int) -> list[Task]:
     return [_task(*row) for row in rows]
 
 
-def _task(credential_id: UUID, user_id: int, exchange: str, mode: str, since: datetime, required: bool) -> Task:
+def _task(
+    credential_id: UUID, user_id: int, exchange: str, mode: str, since: datetime, required: bool, reason: str
+) -> Task:
     symbols = _symbols(user_id, exchange, since)
-    return Task(credential_id, user_id, exchange, Mode(mode), since, symbols, required)
+    restored = reason.startswith(RESTORED)
+    return Task(credential_id, user_id, exchange, Mode(mode), since, symbols, required, restored)
+
+
+def reachable(task: Task, now: datetime) -> datetime:
+    """From when on the exchange can be asked: some forget ended orders after days.
+
+    After a mere absence that is enough, because our rows of older orders are complete. Raises ExchangeError after a
+    restored backup: what lies further back cannot be compared, so a person must say that the account may be used.
+    """
+    reach = traits(task.exchange).lists_back_s
+    if not math.isfinite(reach) or task.since >= (oldest := now - timedelta(seconds=reach) + REACH_MARGIN):
+        return task.since
+    if task.restored:
+        told = f"{task.exchange} tells of ended orders of the last {reach / 86400:g} days only."
+        raise ExchangeError(ReasonCode.NEEDS_ATTENTION, f"{told} Look there yourself, then trust the account.")
+    return oldest
 
 
 def _symbols(user_id: int, exchange: str, since: datetime) -> frozenset[str]:
