@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from policies.domain.policy import (
     BreakerRules,
@@ -41,6 +41,8 @@ from policies.models import (
 )
 
 CHECK_INTERVAL_S = 0.25
+FAILED_FOR_S = 0.5
+"""How long nobody asks again after the database did not answer."""
 
 
 class _Cache:
@@ -48,6 +50,8 @@ class _Cache:
         self.lock = threading.Lock()
         self.policy: Policy | None = None
         self.checked_at = float("-inf")
+        self.failed_at = float("-inf")
+        self.failure = ""
 
 
 _cache = _Cache()
@@ -57,14 +61,34 @@ def current_policy() -> Policy:
     """Policy as of at most CHECK_INTERVAL_S ago. One query at most every CHECK_INTERVAL_S per process."""
     if _cache.policy is not None and checked_age_s() < CHECK_INTERVAL_S:
         return _cache.policy
+    asked_at = time.monotonic()
+    _share_failure(since=asked_at - FAILED_FOR_S)
     # One thread asks; the others go on with what is known, unless nothing is.
     if not _cache.lock.acquire(blocking=_cache.policy is None or checked_age_s() > 1.0):
         assert _cache.policy is not None
         return _cache.policy
     try:
-        return refresh()
+        _share_failure(since=asked_at)
+        if _cache.policy is not None and checked_age_s() < CHECK_INTERVAL_S:
+            return _cache.policy
+        return _refresh_or_note_failure()
     finally:
         _cache.lock.release()
+
+
+def _share_failure(*, since: float) -> None:
+    """While the database is gone, those who waited for somebody's attempt fail with it instead of making their own:
+    one attempt after the other, each with its time-out, would let clients wait for ever."""
+    if _cache.failed_at >= since:
+        raise OperationalError(_cache.failure)
+
+
+def _refresh_or_note_failure() -> Policy:
+    try:
+        return refresh()
+    except (OperationalError, InterfaceError) as e:
+        _cache.failed_at, _cache.failure = time.monotonic(), str(e)
+        raise
 
 
 def refresh() -> Policy:
@@ -90,7 +114,7 @@ def known_policy() -> Policy | None:
 def forget() -> None:
     """Drop what this process knows (tests)."""
     _cache.policy = None
-    _cache.checked_at = float("-inf")
+    _cache.checked_at = _cache.failed_at = float("-inf")
 
 
 def current_version() -> int:

@@ -1,7 +1,9 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from policies import snapshot
 from policies.defaults import FAILOVER_CHAINS
@@ -97,3 +99,25 @@ def test_only_scopes_that_are_not_active_are_in_the_snapshot(user):
     set_trading_state(**halt, status=TradingStatus.ACTIVE, reason="answers again, reconciled")
 
     assert snapshot.refresh().states == {}
+
+
+def test_while_the_database_is_gone_all_callers_share_one_attempt(db, monkeypatch):
+    attempts = []
+
+    def slow_failure():
+        attempts.append(1)
+        time.sleep(0.3)  # the pool's time-out
+        raise OperationalError("no connection")
+
+    def ask(_):
+        with pytest.raises(OperationalError, match="no connection"):
+            snapshot.current_policy()
+
+    monkeypatch.setattr(snapshot, "current_version", slow_failure)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(16)))
+
+    assert len(attempts) == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(snapshot, "FAILED_FOR_S", 0)
+    assert snapshot.current_policy().exchanges
