@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m routing_platform.local
 
-.PHONY: help install install-dev demo run test bench lint lock clean
+.PHONY: help install install-dev demo run test bench chaos lint lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -41,6 +41,9 @@ test: install-dev  ## all tests; ARGS="-k name" for some
 bench: install  ## orders per second, beside raw ccxt in the same run
 	@$(LOCAL) exec -- $(BIN)/python -m benchmarks $(ARGS)
 	@$(BIN)/python -m benchmarks.split
+
+chaos: install  ## break everything on purpose, and prove: never twice, never lost; ARGS="--help" for more
+	@$(BIN)/python -m chaos $(ARGS)
 
 lint: install-dev  ## ruff, types, Django's own checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy .

@@ -164,9 +164,7 @@ def arena(
         platform = Platform(f"http://127.0.0.1:{port}", processes)
         platform.random.seed(f"restarts:{seed}")
         exits.callback(platform.end)
-        yield Arena(
-            folder, postgres, redis_server, proxy, running, platform, world, database_url, web, worker
-        )
+        yield Arena(folder, postgres, redis_server, proxy, running, platform, world, database_url, web, worker)
 
 
 def _through(proxy: Proxy, side: str) -> dict[str, str]:

@@ -83,7 +83,8 @@ class Evidence:
 
     positions: bought and sold base units per key. moved, held: change of all accounts' totals, and of what our
     positions say they hold, per (exchange, asset). accepted: key -> signal id as clients were told. broken: answers
-    that contradict each other. mended_at: when the last fault was over.
+    that contradict each other. mended_at: when the last fault was over. alarms: what the platform itself reports that
+    nobody has caused: orders it cannot explain, balances that differ, halts.
     """
 
     signals: dict[str, SignalFacts] = field(default_factory=dict)
@@ -97,6 +98,7 @@ class Evidence:
     accepted: Mapping[str, str] = field(default_factory=dict)
     broken: Sequence[str] = ()
     mended_at: datetime | None = None
+    alarms: Sequence[str] = ()
 
     def order_of(self, placement: Placement) -> OrderFacts | None:
         """Our order behind a placement: by our id, else by the exchange's."""
@@ -119,8 +121,6 @@ def gather(
     began: Mapping[tuple[str, str], Decimal],
 ) -> Evidence:
     """Read both sides. began: what all accounts held at the start, per (exchange, asset)."""
-    from django.db import connection
-
     evidence = Evidence()
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for exchange in exchanges:
@@ -132,8 +132,7 @@ def gather(
     _read_signals(evidence)
     _read_orders(evidence)
     _read_sums(evidence)
-    connection.close()
-    connection.close_pool()  # the server may be stopped before somebody asks again
+    evidence.alarms = _alarms()
     evidence.moved = {key: total - began.get(key, Decimal(0)) for key, total in totals.items()}
     return evidence
 
@@ -211,3 +210,14 @@ def _read_sums(evidence: Evidence) -> None:
     evidence.fees = {asset: total for asset, total in fees if total}
     charged = Fill.objects.values_list("fee_asset").annotate(total=Sum("fee"))
     evidence.fill_fees = {asset: total for asset, total in charged if total}
+
+
+def _alarms() -> list[str]:
+    from execution.models import BookBreak, Orphan
+    from policies.models import TradingState
+
+    found = [f"orphan {row.exchange_id} {row.exchange_order_id}" for row in Orphan.objects.filter(order=None)]
+    confirmed = BookBreak.objects.filter(confirmed_at__isnull=False)
+    found += [f"{row.exchange_id} {row.asset}: expected {row.expected}, held {row.actual}" for row in confirmed]
+    halted = TradingState.objects.exclude(status="active")
+    return found + [f"{row.scope} {row.target} is {row.status}: {row.reason}" for row in halted]

@@ -194,9 +194,7 @@ class Load:
                 return
             await asyncio.sleep(self._random.uniform(*PAUSE_S))
 
-    async def _call(
-        self, session: aiohttp.ClientSession, user: int, path: str, body: Any, key: str
-    ) -> tuple[int, Any]:
+    async def _call(self, session: aiohttp.ClientSession, user: int, path: str, body: Any, key: str) -> tuple[int, Any]:
         """Status (0: no answer) and body."""
         headers = {"Authorization": f"Token {self._tokens[user]}"} | ({"Idempotency-Key": key} if key else {})
         began = time.monotonic()

@@ -168,7 +168,9 @@ def _table(chosen: Sequence[Mutant], controls: dict[str, Run], caught: dict[str,
         table.add_row(mutant.name, mutant.rule, mutant.scenario, how, f"{run.seconds:.1f}")
     table.add_section()
     for name, run in controls.items():
-        how = "[green]nothing, as it must be" if run.verdict.holds and not run.problem else f"[red]{run.caught_by or '?'}"
+        how = (
+            "[green]nothing, as it must be" if run.verdict.holds and not run.problem else f"[red]{run.caught_by or '?'}"
+        )
         table.add_row("– none –", "", name, how, f"{run.seconds:.1f}")
     return table
 

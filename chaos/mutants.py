@@ -302,10 +302,12 @@ def no_claim_guard() -> None:
     """Two workers read the same queued orders, then both take them."""
     from execution.services import claims
 
-    guarded = "SELECT o.id FROM execution_order o JOIN heads USING (id) WHERE o.status = 'queued' FOR UPDATE OF o SKIP LOCKED"
+    guarded = (
+        "SELECT o.id FROM execution_order o JOIN heads USING (id) WHERE o.status = 'queued' FOR UPDATE OF o SKIP LOCKED"
+    )
     assert guarded in claims._CLAIM_ORDERS
     # The pause stands for a busy database: both have read before one has written.
-    naive = "SELECT o.id FROM execution_order o JOIN heads USING (id), pg_sleep(0.05)"
+    naive = "SELECT o.id FROM execution_order o JOIN heads USING (id), pg_sleep(0.5)"
     _swap(claims, "_CLAIM_ORDERS", claims._CLAIM_ORDERS.replace(guarded, naive))
 
 

@@ -57,7 +57,9 @@ def _print_finding(console: Console, finding: Finding, evidence: Evidence) -> No
 
 def history(order: OrderFacts, evidence: Evidence) -> list[str]:
     """An order with its events and what its exchange has of it."""
-    lines = [f"order {order.id} {order.exchange} {order.side} {order.amount.normalize():f} {order.symbol} {order.status}"]
+    lines = [
+        f"order {order.id} {order.exchange} {order.side} {order.amount.normalize():f} {order.symbol} {order.status}"
+    ]
     for event in order.events:
         lines.append(f"  {event.at:%H:%M:%S.%f} {event.old or 'new'} → {event.new} {event.code} {event.detail[:100]}")
     for placement in evidence.placements:

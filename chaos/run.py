@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from chaos.arena import Arena, arena
+from chaos.arena import Arena, arena, forget_connections
 from chaos.breaker import Breaker
 from chaos.evidence import Evidence, gather
 from chaos.load import Load, plan
@@ -118,6 +118,7 @@ def _wait_until_quiet(everything: Arena, note: Note) -> None:
 def collect(everything: Arena, load: Load | None) -> Evidence:
     """Both sides as they are now."""
     evidence = gather(everything.control, EXCHANGES, beginnings(everything.world))
+    forget_connections()
     if load is not None:
         evidence.accepted, evidence.broken = load.promises.accepted, load.promises.broken
     return evidence

@@ -37,6 +37,7 @@ class Invariant(StrEnum):
     LEGAL = "I8 only legal moves, each on record"
     BOOKS = "I9 our books equal the exchanges', to the last unit"
     INTENT_FIRST = "I14 nothing is sent without a committed intent"
+    NO_FALSE_ALARM = "I18 no orphan, break or halt is reported that is none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,9 @@ def _never_guessed(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
     verdict.checked[Invariant.NOT_GUESSED] = f"{len(concluded):,} orders called not placed or rejected"
     for order in concluded:
         if order.id in placed:
-            yield Finding(Invariant.NOT_GUESSED, f"order {order.id} is {order.status} here and placed there", (order.id,))
+            yield Finding(
+                Invariant.NOT_GUESSED, f"order {order.id} is {order.status} here and placed there", (order.id,)
+            )
         for event in order.events:
             early = order.valid_until is not None and event.at < order.valid_until
             if event.old == OrderStatus.UNKNOWN and event.new == OrderStatus.NOT_PLACED and early:
@@ -280,8 +283,16 @@ def _intent_first(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
     strangers = [p for p in evidence.placements if evidence.order_of(p) is None]
     verdict.checked[Invariant.INTENT_FIRST] = f"{len(evidence.placements):,} placements, each with its order here"
     for p in strangers:
-        text = f"{p.exchange} has {p.exchange_order_id} ({p.side} {p.amount} {p.symbol}, {p.client_order_id or 'no id'})"
+        text = (
+            f"{p.exchange} has {p.exchange_order_id} ({p.side} {p.amount} {p.symbol}, {p.client_order_id or 'no id'})"
+        )
         yield Finding(Invariant.INTENT_FIRST, f"{text}, we do not")
+
+
+def _no_false_alarm(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
+    verdict.checked[Invariant.NO_FALSE_ALARM] = "orphans, book breaks, trading states"
+    for text in evidence.alarms:
+        yield Finding(Invariant.NO_FALSE_ALARM, text)
 
 
 def _orders_by_signal(evidence: Evidence) -> dict[str, list[OrderFacts]]:
@@ -293,5 +304,5 @@ def _orders_by_signal(evidence: Evidence) -> dict[str, list[OrderFacts]]:
 
 _CHECKS: tuple[Check, ...] = (
     _placed_once, _nothing_lost, _in_time, _never_guessed, _failover, _idempotent, _within_parent, _legal,
-    _same_books, _intent_first,
+    _same_books, _intent_first, _no_false_alarm,
 )  # fmt: skip

@@ -2,20 +2,17 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from base64 import b64encode
-from pathlib import Path
 
-import psycopg
 import pytest
 from django.conf import settings
 
-from routing_platform.local import binaries, children
+from chaos.servers import running_postgres, running_valkey, short_folder
 from routing_platform.local.api_client import ApiClient
 from routing_platform.local.installation import BALANCES
 from routing_platform.local.stack import running_stack
@@ -26,69 +23,15 @@ ROUTE = {"symbol": "BTC/USDT", "side": "buy", "amount": "0.01"}
 
 
 @pytest.fixture
-def folder(tmp_path_factory):
-    """A short path that user nobody can reach: for sockets and a database of its own."""
-    base = Path("/tmp/routing-outage")
-    shutil.rmtree(base, ignore_errors=True)
-    base.mkdir(mode=0o755)
-    yield base
-    shutil.rmtree(base, ignore_errors=True)
-
-
-class Server:
-    """A database server that the test may kill."""
-
-    def __init__(self, command, ready, runner=None, **popen):
-        self._command, self._ready = command, ready
-        self._runner = runner or children.Unprivileged()
-        self.start()
-
-    def start(self):
-        self.process = self._runner.popen(self._command, subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while not self._ready():
-            assert time.monotonic() < deadline, "server did not start"
-            time.sleep(0.05)
-
-    def kill(self, signum=signal.SIGKILL):
-        self.process.send_signal(signum)
-        self.process.wait(10)
+def redis_server():
+    with short_folder() as folder, running_valkey(folder) as server_and_url:
+        yield server_and_url
 
 
 @pytest.fixture
-def redis_server(folder):
-    socket = folder / "redis.sock"
-    command = [str(binaries.valkey_server()), "--port", "0", "--unixsocket", str(socket), "--save", ""]
-    server = Server(command, socket.exists)
-    yield server, f"unix://{socket}"
-    children.stop(server.process, signal.SIGTERM, 5)
-
-
-@pytest.fixture
-def postgres_server(folder):
-    bin_dir, data = binaries.postgres_bin_dir(), folder / "data"
-    runner = children.unprivileged_for(bin_dir / "postgres", data)
-    data.mkdir(mode=0o700)
-    if runner.uid is not None:
-        for path in (folder, data):
-            os.chown(path, runner.uid, runner.uid)
-    initdb = [str(bin_dir / "initdb"), "-D", str(data), "-U", "routing", "-A", "trust", "--no-sync"]
-    assert runner.popen(initdb, subprocess.DEVNULL).wait(60) == 0
-    url = f"postgres://routing@/routing?host={folder}"
-    command = [str(bin_dir / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
-
-    def ready():
-        try:
-            psycopg.connect(f"postgres://routing@/postgres?host={folder}").close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    server = Server(command, ready, runner)
-    with psycopg.connect(f"postgres://routing@/postgres?host={folder}", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE routing")
-    yield server, url
-    children.stop(server.process, signal.SIGINT, 5)
+def postgres_server():
+    with short_folder() as folder, running_postgres(folder) as server_and_url:
+        yield server_and_url
 
 
 def installation(stack):

@@ -1,0 +1,44 @@
+"""The harness can fail: every broken rule is noticed, and the code as it is passes the same scenarios."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from chaos.mutants import ADJUSTMENTS, MUTANTS
+from chaos.scenarios import SCENARIOS
+from routing_platform.local import paths
+
+
+def test_every_mutant_names_its_rule_and_an_existing_scenario():
+    assert len(MUTANTS) >= 14
+    assert all(mutant.rule and mutant.scenario in SCENARIOS for mutant in MUTANTS.values())
+    assert {mutant.scenario for mutant in MUTANTS.values()} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", [*MUTANTS, *ADJUSTMENTS])
+def test_every_mutant_finds_what_it_replaces(name):
+    """In a process of its own: it really replaces things."""
+    code = f"from chaos.mutants import apply; import django; django.setup(); apply({name!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.BASE_DIR, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.stack
+def test_every_mutant_is_caught_and_the_control_passes():
+    done = subprocess.run(
+        [sys.executable, "-m", "chaos", "mutants"],
+        cwd=paths.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    result = json.loads((paths.LOCAL_DIR / "chaos.json").read_text())["mutants"]["result"]
+    assert set(result["caught"]) == set(MUTANTS)
+    assert all(result["caught"].values())
+    assert set(result["control"].values()) == {True}
