@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from execution.domain.split.curve import Curve
 
+_MOST_SWAPS = 100_000
+"""Each swap lowers the cost of convex curves, and few are needed; an order must not hang on a mistake in that."""
+
 Moves = tuple[tuple[int, int], ...]
 """(curve, change of its share) for each curve that moves."""
 
@@ -64,7 +67,7 @@ class _Fitting:
 
     def _balance(self, tier: int) -> None:
         """Swap lots within the tiers up to this one until no swap saves anything."""
-        while True:
+        for _ in range(_MOST_SWAPS):
             up = self._step(tier, 1)
             if up is None:
                 return
@@ -74,6 +77,7 @@ class _Fitting:
             times = min(up.repeat, down.repeat)
             self._apply(up.moves, times)
             self._apply(down.moves, times)
+        raise ArithmeticError("swapping lots does not end: the curves are not convex")
 
     def _move(self, tier: int, amount: int) -> None:
         count = amount // self.lots[tier]
