@@ -19,12 +19,13 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Every one through `admin_view`: nobody sees them without logging in."""
-        from execution.admin import desk, halt, record
+        from execution.admin import attention, desk, halt, record
 
         views = (
             ("desk/part/", desk.desk_part, "desk_part"),
             ("desk/chart/", desk.desk_chart, "desk_chart"),
-            ("needs-attention/", desk.needs_attention, "needs_attention"),
+            ("needs-attention/", attention.needs_attention, "needs_attention"),
+            ("needs-attention/part/", attention.attention_part, "attention_part"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),
             ("denials/", record.denials, "denials"),

@@ -1,5 +1,6 @@
 """/health, /ready and /metrics."""
 
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from redis.exceptions import RedisError
 
 from execution.domain.orders import OrderStatus
-from execution.models import ExchangeHealth, Heartbeat, Order, Signal
+from execution.models import BookBreak, ExchangeHealth, Heartbeat, Order, Orphan, Reconciliation, Signal
+from execution.selectors.canaries import CANARY, deaf_queues, heard
 from routing_platform.version import VERSION
 
 logger = structlog.get_logger(__name__)
@@ -36,6 +38,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     checks: dict[str, Any] = {"database": _database(), "redis": _redis()}
     if checks["database"] == "ok":
         checks |= {kind: _seen(kind) for kind in ("worker", "beat")}
+        checks["queues"] = _queues()
     is_ready = checks["database"] == "ok"
     degraded = any(value != "ok" for value in checks.values())
     status = "ok" if not degraded else "degraded" if is_ready else "unavailable"
@@ -65,6 +68,11 @@ def _seen(kind: str) -> str:
     return "ok" if alive else f"no sign of life for {SILENT_AFTER.seconds} s"
 
 
+def _queues() -> str:
+    lost = deaf_queues(heard(Heartbeat.objects.filter(kind=CANARY)), timezone.now())
+    return f"nothing arrives through {', '.join(lost)}" if lost else "ok"
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
     """Everything this site counts, over all its processes, and the state read from the database."""
     registry = REGISTRY
@@ -80,9 +88,10 @@ class StateCollector:
     """Gauges that are state, not counts: one place reads them, when somebody asks."""
 
     def collect(self) -> Iterable[Metric]:
-        """Queue depths, orders in doubt, exchange health."""
+        """Queue depths, orders in doubt, what reconciliation found, exchange health."""
         try:
-            yield from (self._queue(), self._unknown(), self._pending(), self._health())
+            yield from (self._queue(), self._unknown(), self._pending(), self._health(), self._canaries())
+            yield from self._reconciliation()
         except DatabaseError as e:
             logger.warning("state_metrics_unavailable", error=str(e))
 
@@ -108,3 +117,26 @@ class StateCollector:
         for row in ExchangeHealth.objects.all():
             gauge.add_metric([row.exchange_id], 1 if row.status == "ok" else 0)
         return gauge
+
+    def _canaries(self) -> Metric:
+        gauge = GaugeMetricFamily(
+            "queue_canary_age_seconds",
+            "Seconds since a message last arrived through this queue; +Inf when none ever did.",
+            labels=["queue"],
+        )
+        now = timezone.now()
+        for queue, at in heard(Heartbeat.objects.filter(kind=CANARY)).items():
+            gauge.add_metric([queue], math.inf if at is None else (now - at).total_seconds())
+        return gauge
+
+    def _reconciliation(self) -> Iterable[Metric]:
+        strays = Orphan.objects.filter(resolved_at=None).count()
+        yield GaugeMetricFamily("orphan_orders", "Orders at exchanges that nobody has explained.", value=strays)
+        breaks = BookBreak.objects.filter(resolved_at=None).exclude(confirmed_at=None).count()
+        yield GaugeMetricFamily(
+            "balance_breaks", "Assets of accounts that hold something else than our fills explain.", value=breaks
+        )
+        waiting = Reconciliation.objects.filter(clean_at=None, credential__frozen=False).count()
+        yield GaugeMetricFamily(
+            "accounts_not_reconciled", "Accounts that are not used until their orders were compared.", value=waiting
+        )

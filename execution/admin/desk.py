@@ -3,19 +3,15 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 
 from execution.admin.charts import minutes_chart
-from execution.admin.pages import needs, page, part
-from execution.selectors.attention import Item, attention
+from execution.admin.pages import needs, part
+from execution.selectors.attention import Item
 from execution.selectors.desk import Desk, desk_snapshot, signals_per_minute
-from execution.selectors.facts import current_facts
 from execution.selectors.shared import shared
 from policies.selectors.changes import PolicyChange
-from policies.snapshot import current_policy
 
 SEES_DESK = "execution.view_signal"
-_ALL = 200
 _CHART_SHARED_S = 5
 
 
@@ -39,14 +35,6 @@ def desk_chart(request: HttpRequest) -> HttpResponse:
     return JsonResponse(data, headers={"Cache-Control": "no-store"})
 
 
-@needs(SEES_DESK)
-def needs_attention(request: HttpRequest) -> HttpResponse:
-    """Everything that needs a person."""
-    now = timezone.now()
-    items = attention(current_policy(), current_facts(), now, _ALL)
-    return page(request, "desk/attention.html", "Needs attention", items=visible(request, items), now=now)
-
-
 def _shown(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     return {
         "desk": desk,
@@ -58,12 +46,18 @@ def _shown(request: HttpRequest, desk: Desk) -> dict[str, Any]:
 
 def visible(request: HttpRequest, items: "tuple[Item, ...] | list[Item]") -> list[Item]:
     """Without what is about rows that this person may not see."""
-    return [item for item in items if not item.page or request.user.has_perm(_view(item.page))]
+    return [item for item in items if may_see_item(request, item)]
 
 
-def _view(page_name: str) -> str:
+def may_see_item(request: HttpRequest, item: Item) -> bool:
+    """Whether this person may look at the row that the item is about."""
+    return may_see_page(request, item.page)
+
+
+def may_see_page(request: HttpRequest, page_name: str) -> bool:
+    """`execution_order`: whether this person may look at orders. '': everybody may."""
     app, _, model = page_name.partition("_")
-    return f"{app}.view_{model}"
+    return not page_name or request.user.has_perm(f"{app}.view_{model}")
 
 
 def may_see(request: HttpRequest, change: PolicyChange) -> bool:

@@ -17,6 +17,7 @@ from execution.admin.halt import states_by_scope
 from execution.admin.pages import page
 from execution.selectors.facts import current_facts
 from execution.selectors.halts import live_orders_by_exchange, orders_in, scope_name
+from execution.selectors.questions import uncompared_accounts
 from policies.admin.base import ReadOnlyAdmin, WithHistory
 from policies.admin.dialogs import ReasonDialog, reason_action
 from policies.domain.policy import Policy, Scope, TradingStatus
@@ -54,7 +55,9 @@ class ResumeDialog(ReasonDialog):
         scope = Scope(state.scope)
         doubtful = orders_in(scope, state.target).filter(status__in=("unknown", "needs_attention")).count()
         health = current_facts().health.get(state.target) if scope == Scope.EXCHANGE else None
-        return {"state": state, "doubtful": doubtful, "health": health}
+        waiting = uncompared_accounts(state.target if scope == Scope.EXCHANGE else "")
+        concerned = waiting if scope in (Scope.GLOBAL, Scope.EXCHANGE) else []
+        return {"state": state, "doubtful": doubtful, "health": health, "uncompared": concerned}
 
 
 @admin.register(TradingState)

@@ -1,17 +1,18 @@
 """The sidebar: what a person may open, with the counts that call for a look."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from execution.admin.desk import SEES_DESK
+from execution.admin.desk import SEES_DESK, may_see_page
 from execution.domain.orders import OrderStatus
 from execution.models import Order
-from execution.selectors.attention import attention
+from execution.selectors.attention import ALL, attention
 from execution.selectors.chains import all_chains_now
 from execution.selectors.denials import denied_unusually_often
 from execution.selectors.exchange_status import all_statuses, is_trouble
@@ -20,14 +21,13 @@ from execution.selectors.shared import shared
 from policies.snapshot import current_policy
 
 BADGES_S = 1
-_MOST = 99
 
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """Counts beside the menu's items; zero shows nothing."""
+    """Counts beside the menu's items; zero shows nothing. attention: by the page that the items are about."""
 
-    attention: int = 0
+    attention: Mapping[str, int] = field(default_factory=dict)
     halts: int = 0
     denials: int = 0
     doubtful: int = 0
@@ -46,7 +46,7 @@ def _count() -> Badges:
     policy, facts, now = current_policy(), current_facts(), timezone.now()
     chains = all_chains_now(policy, facts, now).values()
     return Badges(
-        attention=len(attention(policy, facts, now, _MOST)),
+        attention=Counter(item.page for item in attention(policy, facts, now, ALL)),
         halts=len(policy.states),
         denials=denied_unusually_often(),
         doubtful=Order.objects.filter(status__in=(OrderStatus.UNKNOWN, OrderStatus.NEEDS_ATTENTION)).count(),
@@ -78,7 +78,7 @@ def _first(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
             "notification_important",
             "needs_attention",
             SEES_DESK,
-            badge=count.attention,
+            badge=sum(n for about, n in count.attention.items() if may_see_page(request, about)),
             variant="danger",
             style="solid",
         ),
@@ -120,6 +120,9 @@ def _record(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         _item(request, "Policy changes", "history", "changes", SEES_DESK),
         _model(request, "Health log", "monitor_heart", "execution_healthevent"),
+        _model(request, "Accounts compared", "fact_check", "execution_reconciliation"),
+        _model(request, "Orphan orders", "help_clinic", "execution_orphan"),
+        _model(request, "Differences", "balance", "execution_bookbreak"),
         _model(request, "Fees paid", "payments", "execution_feetotal"),
         _model(request, "Listed pairs", "list_alt", "execution_market"),
         _item(request, "Reason codes", "help_center", "reasons", ""),

@@ -1,5 +1,6 @@
 """Orders: the list, the page with the evidence, and cancelling."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -18,11 +19,16 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from execution.admin.attention import Card, order_card, rights
 from execution.admin.pages import page
+from execution.admin.resolve import ACTIONS, ResolveActions
 from execution.admin.searching import BigTableAdmin, ReasonFilter, id_begins, recently, user_named
 from execution.display.words import order_tone, order_word
 from execution.domain.orders import FINAL, OrderStatus
 from execution.models import Order
+from execution.selectors.attention import ALL, order_item
+from execution.selectors.evidence import evidence_for
+from execution.selectors.questions import open_questions
 from execution.selectors.signal_page import manual_entry
 from execution.selectors.timeline import order_timeline
 from execution.services.cancel import cancel_order
@@ -31,6 +37,14 @@ from policies.display.formats import NOTHING, amount, money
 from policies.display.words import mode_label, number, short_id, side_label, time_tag
 
 _DOUBTFUL = (OrderStatus.UNKNOWN.value, OrderStatus.NEEDS_ATTENTION.value)
+
+
+def _doubt(order: Order, now: datetime) -> Card | None:
+    """What is known of an order in doubt, as the page of such orders shows it."""
+    if order.status not in _DOUBTFUL:
+        return None
+    here = [row for row in open_questions(ALL).differences if row.account.credential_id == str(order.credential_id)]
+    return order_card(order_item(order, now), order, evidence_for([order], here)[order.pk])
 
 
 class LiveFilter(DropdownFilter):  # type: ignore[misc]
@@ -47,7 +61,7 @@ class LiveFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Order)
-class OrderAdmin(BigTableAdmin):
+class OrderAdmin(ResolveActions, BigTableAdmin):
     empty_text = "No orders match."
     list_display = ("created", "ident", "what", "where", "state", "filled", "average_price", "in_mode")
     list_display_links = ("created",)
@@ -63,7 +77,7 @@ class OrderAdmin(BigTableAdmin):
     list_select_related = ("user",)
     search_help_text = "Beginning of our id or the signal's, pair, user, exchange's id of this week"
     ordering = ("-created_at",)
-    actions_detail = ("cancel",)
+    actions_detail = ("cancel", *ACTIONS)
 
     def find(self, rows: QuerySet[Order], term: str) -> QuerySet[Order]:
         if "/" in term:
@@ -81,7 +95,7 @@ class OrderAdmin(BigTableAdmin):
         """An order has no form: this page shows what is known of it and how."""
         if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_queryset(request).select_related("user", "exchange", "signal", "credential")
+        rows = self.get_queryset(request).select_related("user", "exchange", "signal", "credential", "taken_by")
         order = find_or_404(rows.defer("credential__ciphertext").prefetch_related("events", "fills"), object_id)
         now = timezone.now()
         text, tone = order_tone(order, now)
@@ -99,8 +113,9 @@ class OrderAdmin(BigTableAdmin):
             start=min([order.created_at, *(event.at for event in order.events.all())]),
             average=order.filled_notional / order.filled_amount if order.filled_amount else None,
             final=order.status in FINAL,
-            doubtful=order.status in _DOUBTFUL,
+            doubt=_doubt(order, now),
             now=now,
+            may=rights(request),
             may_cancel=self.has_cancel_permission(request),
         )
 

@@ -4,15 +4,17 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import F
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from execution.models import FeeTotal, Position
+from execution.selectors.agreement import LATE, Agreement, agreements
 from policies.admin.base import AtExchange, ReadOnlyAdmin
-from policies.display.formats import amount, money, signed_money
-from policies.display.words import ago_tag, mode_label, number
+from policies.display.formats import NOTHING, age_since, amount, instant, money, signed_amount, signed_money
+from policies.display.words import Tone, ago_tag, mode_label, number, word
 
 
 def quote(row: Position) -> str:
@@ -20,10 +22,25 @@ def quote(row: Position) -> str:
     return row.symbol.partition("/")[2]
 
 
+def reconciled_tag(agreement: Agreement | None) -> SafeString | str:
+    """`12 s ago`, or the difference; a dash where there is no account to compare."""
+    if agreement is None:
+        return NOTHING
+    if agreement.differences:
+        text = ", ".join(f"{signed_amount(value)} {asset}" for asset, value in agreement.differences)
+        missing = any(value < 0 for _, value in agreement.differences)
+        return word(text, Tone.ACT if missing else Tone.WATCH, "What the account holds beyond our fills.")
+    if agreement.agreed_at is None:
+        return word("NEVER", Tone.WATCH, agreement.error or "Not compared yet.")
+    late = bool(agreement.error) or timezone.now() - agreement.agreed_at > LATE
+    age = f"{age_since(agreement.agreed_at, timezone.now())} ago"
+    return word(age, Tone.WATCH if late else Tone.OK, agreement.error or f"{instant(agreement.agreed_at)} UTC")
+
+
 @admin.register(Position)
-class PositionAdmin(AtExchange, ReadOnlyAdmin):
+class PositionAdmin(ReadOnlyAdmin):
     empty_text = "Flat everywhere."
-    list_display = ("user", "at_exchange", "in_mode", "symbol", "held", "average_buy", "pnl", "changed")
+    list_display = ("user", "where", "symbol", "held", "average_buy", "pnl", "reconciled", "changed")
     list_display_links = None
     list_filter = (
         ("user", RelatedDropdownFilter),
@@ -37,9 +54,14 @@ class PositionAdmin(AtExchange, ReadOnlyAdmin):
     ordering = ("user__username", "exchange", "symbol")
     list_before_template = "desk/positions_note.html"
 
-    @display(description="Mode", ordering="mode")  # type: ignore[untyped-decorator]
-    def in_mode(self, row: Position) -> SafeString:
-        return mode_label(row.mode)
+    def prepare(self, rows: list[Any]) -> None:
+        found = agreements(rows)
+        for row in rows:
+            row.agreement = found.get(row.pk)
+
+    @display(description="Exchange", ordering="exchange")  # type: ignore[untyped-decorator]
+    def where(self, row: Position) -> SafeString:
+        return format_html("{} {}", row.exchange_id, mode_label(row.mode))
 
     @display(description="Held", ordering=F("bought_amount") - F("sold_amount") - F("base_fees"))  # type: ignore[untyped-decorator]
     def held(self, row: Position) -> SafeString:
@@ -56,6 +78,11 @@ class PositionAdmin(AtExchange, ReadOnlyAdmin):
         if value is None:
             return format_html('<span class="num" title="{}">{}</span>', "More was sold than bought here.", money(None))
         return number(f"{signed_money(value)} {quote(row)}")
+
+    @display(description="Reconciled")  # type: ignore[untyped-decorator]
+    def reconciled(self, row: Position) -> SafeString | str:
+        """Whether the account holds what our fills explain: since when, or how much it is off."""
+        return reconciled_tag(row.agreement)  # type: ignore[attr-defined]
 
     @display(description="Last fill", ordering="updated_at")  # type: ignore[untyped-decorator]
     def changed(self, row: Position) -> SafeString | str:

@@ -122,6 +122,14 @@ class OrderEvent(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
+        indexes = [
+            # "When was the last one?" must not read all events ever.
+            models.Index(
+                name="order_event_unknown",
+                fields=["-at"],
+                condition=Q(new_status="unknown") & ~Q(old_status="unknown"),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.old_status or 'new'} → {self.new_status}"

@@ -1,28 +1,39 @@
-"""What needs a person now: orders in doubt, frozen keys, exchanges in trouble, processes that fell silent."""
+"""What needs a person now, the worst first: one list for the Desk, the menu's count and the page of its own."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from execution.domain.orders import OrderStatus
-from execution.domain.queues import CANARY_SILENT_AFTER_S, QUEUES, canary_name
 from execution.domain.router import Facts
 from execution.models import Heartbeat, Order
+from execution.selectors.canaries import deaf_queues, heard
 from execution.selectors.exchange_status import all_statuses
+from execution.selectors.questions import Difference, Kind, Questions, Stray, Uncompared, open_questions
 from policies.display.formats import age_since, amount
 from policies.display.words import Tone
-from policies.domain.policy import Policy
+from policies.domain.policy import Policy, Scope, TradingStatus
 from policies.models import ExchangeCredential
 
 SILENT_AFTER_S = 30
 STALE_UNKNOWN_S = 300
 BEAT = "beat"
 WORKER = "worker"
-CANARY = "canary"
+
+
+RESTORED = "The database was restored or replaced"
+"""How the reason of a halt begins that `execution.services.reconcile.epoch` made."""
+
+NAMED = 5
+ALL = 100
+"""Items on the page, and the most the menu counts."""
+
+Question = Uncompared | Stray | Difference
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to look at. `page` and `pk` name its page in the admin."""
+    """One thing to look at. `page` and `pk` name its page in the admin; without `pk` the list."""
 
     tone: Tone
     word: str
@@ -30,36 +41,81 @@ class Item:
     since: datetime | None
     page: str = ""
     pk: str = ""
+    kind: Kind = Kind.EXCHANGE
+
+
+Found = tuple[Item, "Order | Question | None"]
+"""An item, and the row it was made from."""
 
 
 def attention(policy: Policy, facts: Facts, now: datetime, limit: int) -> list[Item]:
-    """Everything that needs a person, the worst first. Three queries."""
-    found = [
-        *orders_in_doubt(now, limit),
-        *_silent(list(Heartbeat.objects.all()), now),
-        *_exchanges(policy, facts, now),
-        *_frozen_keys(limit),
-    ]
-    return sorted(found, key=lambda item: item.tone != Tone.ACT)[:limit]
+    """Everything that needs a person, the worst first. Four queries."""
+    return [item for item, _ in found_with_rows(policy, facts, now, limit)]
 
 
-def orders_in_doubt(now: datetime, limit: int) -> list[Item]:
-    """Orders that may be live at an exchange and nobody knows, oldest first."""
+def found_with_rows(policy: Policy, facts: Facts, now: datetime, limit: int) -> list[Found]:
+    """The same, each with its row."""
+    beats, questions = list(Heartbeat.objects.all()), open_questions(limit)
+    plain = [*_restored(policy, questions.uncompared), *_silent(beats, now)]
+    found: list[Found] = [(item, None) for item in plain]
+    found += orders_in_doubt(now, limit)
+    found += _questions(questions, now)
+    found += [(item, None) for item in (*_exchanges(policy, facts, now), *_frozen_keys(limit))]
+    return sorted(found, key=lambda pair: pair[0].tone != Tone.ACT)[:limit]
+
+
+def _restored(policy: Policy, waiting: Sequence[Uncompared]) -> Iterator[Item]:
+    """Everything is halted because this may not be the database that the last orders were written to."""
+    rule = policy.states.get((Scope.GLOBAL, ""))
+    if rule is None or rule.status != TradingStatus.HALTED or not rule.reason.startswith(RESTORED):
+        return
+    more = ", …" if len(waiting) > NAMED else ""
+    names = ", ".join(str(row.account) for row in waiting[:NAMED])
+    left = f"still to be compared: {names}{more}" if waiting else "every account was compared"
+    text = f"{rule.reason.partition('. ')[0]}. Everything is halted; {left}."
+    yield Item(Tone.ACT, "RESTORED", text, rule.since, "policies_tradingstate", kind=Kind.RESTORED)
+
+
+def orders_in_doubt(now: datetime, limit: int) -> list[Found]:
+    """Orders that may be live at an exchange and nobody knows: first those that wait for a person, oldest first."""
     rows = (
         Order.objects.filter(status__in=(OrderStatus.UNKNOWN, OrderStatus.NEEDS_ATTENTION))
-        .select_related("user", "signal")
-        .order_by("created_at")[:limit]
+        .select_related("user", "signal", "taken_by")
+        .order_by("status", "created_at")[:limit]
     )
-    return [_order_item(order, now) for order in rows]
+    return [(order_item(order, now), order) for order in rows]
 
 
-def _order_item(order: Order, now: datetime) -> Item:
+def order_item(order: Order, now: datetime) -> Item:
+    """An order in doubt: red when a person has to find out, or when it takes too long."""
     since = order.submitted_at or order.created_at
     urgent = order.status == OrderStatus.NEEDS_ATTENTION or now - since > timedelta(seconds=STALE_UNKNOWN_S)
     who = " · ".join(filter(None, (order.signal.strategy_id, order.user.get_username())))
     text = f"{order.exchange_id} {order.side.upper()} {amount(order.amount)} {order.symbol} · {who}"
     word = "NEEDS ATTENTION" if order.status == OrderStatus.NEEDS_ATTENTION else "UNKNOWN"
-    return Item(Tone.ACT if urgent else Tone.WATCH, word, text, since, "execution_order", str(order.pk))
+    tone = Tone.ACT if urgent else Tone.WATCH
+    return Item(tone, word, text, since, "execution_order", str(order.pk), Kind.ORDER)
+
+
+_PAGES = {
+    Kind.ACCOUNT: "execution_reconciliation",
+    Kind.ORPHAN: "execution_orphan",
+    Kind.BREAK: "execution_bookbreak",
+}
+
+
+def _questions(found: Questions, now: datetime) -> Iterator[Found]:
+    for kind, rows in (
+        (Kind.ACCOUNT, found.uncompared),
+        (Kind.ORPHAN, found.strays),
+        (Kind.BREAK, found.differences),
+    ):
+        yield from _question_items(kind, rows, now)
+
+
+def _question_items(kind: Kind, rows: Iterable[Question], now: datetime) -> Iterator[Found]:
+    for row in rows:
+        yield Item(row.tone(now), row.word(now), row.text, row.since, _PAGES[kind], row.pk, kind), row
 
 
 def _frozen_keys(limit: int) -> list[Item]:
@@ -72,6 +128,7 @@ def _frozen_keys(limit: int) -> list[Item]:
             None,
             "policies_exchangecredential",
             str(row.pk),
+            Kind.KEYS,
         )
         for row in rows
     ]
@@ -102,16 +159,16 @@ def _silent(beats: list[Heartbeat], now: datetime) -> list[Item]:
         seen = max((beat.seen_at for beat in beats if beat.kind == kind), default=None)
         if seen is None or now - seen > timedelta(seconds=SILENT_AFTER_S):
             last = f" Last seen {age_since(seen, now)} ago." if seen else " It was never seen."
-            found.append(Item(Tone.ACT, "SILENT", missing + last, seen))
+            found.append(Item(Tone.ACT, "SILENT", missing + last, seen, kind=Kind.SILENT))
     return found or _deaf(beats, now)
 
 
 def _deaf(beats: list[Heartbeat], now: datetime) -> list[Item]:
     """Queues whose messages do not arrive although everybody is alive."""
-    heard = {beat.name: beat.seen_at for beat in beats if beat.kind == CANARY}
-    since = {queue: heard.get(canary_name(queue)) for queue in QUEUES}
-    lost = [queue for queue, at in since.items() if at is None or (now - at).total_seconds() > CANARY_SILENT_AFTER_S]
+    since = heard(beats)
+    lost = deaf_queues(since, now)
     if not lost:
         return []
     text = f"Messages of {', '.join(lost)} do not arrive. Orders go on, within a second. Look at Redis and the workers."
-    return [Item(Tone.WATCH, "DEAF", text, max(filter(None, (since[queue] for queue in lost)), default=None))]
+    heard_at = max(filter(None, (since[queue] for queue in lost)), default=None)
+    return [Item(Tone.WATCH, "DEAF", text, heard_at, kind=Kind.DEAF)]

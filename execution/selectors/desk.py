@@ -10,6 +10,7 @@ from execution.domain.orders import FINAL, OrderStatus, SignalStatus
 from execution.domain.router import Facts
 from execution.models import Heartbeat, Signal
 from execution.selectors.attention import Item, attention
+from execution.selectors.canaries import CANARY
 from execution.selectors.exchange_status import ExchangeStatus, all_statuses
 from execution.selectors.facts import current_facts
 from execution.selectors.query import fetch
@@ -108,7 +109,7 @@ def desk_snapshot() -> Desk:
 
 
 def read_desk() -> Desk:
-    """The Desk now. Eleven queries, however many rows there are."""
+    """The Desk now. Twelve queries, however many rows there are."""
     now = timezone.now()
     policy, facts = current_policy(), current_facts()
     live, oldest_in_doubt = _live_orders()
@@ -220,7 +221,8 @@ def _latest_denials() -> tuple[Denial, ...]:
 
 
 def _processes() -> tuple[Process, ...]:
-    rows = Heartbeat.objects.order_by("kind", "name").values_list("name", "kind", "version", "seen_at", "in_flight")
+    processes = Heartbeat.objects.exclude(kind=CANARY).order_by("kind", "name")
+    rows = processes.values_list("name", "kind", "version", "seen_at", "in_flight")
     return tuple(Process(*row) for row in rows)
 
 

@@ -1,8 +1,8 @@
 """Row and page actions that change something: always a dialog, so never on GET, never without permission and reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -19,7 +19,26 @@ from policies.forms.base import reason_field
 from policies.services import check_reason
 
 
-class ReasonDialog(BaseDialogForm):  # type: ignore[misc]
+class PlainDialog(BaseDialogForm):  # type: ignore[misc]
+    """Asks nothing but whether. What no field is to blame for is said at its end.
+
+    error_fields: code of an error -> the field it is shown at, where they are not called the same.
+    """
+
+    form_after_template = "desk/dialog_errors.html"
+    error_fields: ClassVar[Mapping[str, str]] = {}
+
+    def get_after_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {"errors": self.non_field_errors()}
+
+    def show(self, error: ValidationError) -> None:
+        """Say what was wrong at the field it concerns, else at the reason, else below all."""
+        field = self.error_fields.get(error.code or "", error.code)
+        known = next((name for name in (field, "reason") if name in self.fields), None)
+        self.add_error(known, error.messages[0])
+
+
+class ReasonDialog(PlainDialog):
     """Asks why."""
 
     reason = reason_field("Why")
@@ -27,12 +46,8 @@ class ReasonDialog(BaseDialogForm):  # type: ignore[misc]
     def clean_reason(self) -> str:
         return check_reason(self.cleaned_data["reason"])
 
-    def answers(self) -> dict[str, Any]:
-        """What was answered beside the reason, by field."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in ("reason", "_form_submitted")}
 
-
-def reason_action(
+def dialog_action(
     *,
     description: str,
     permissions: Sequence[str],
@@ -40,25 +55,24 @@ def reason_action(
     text: str,
     submit: str,
     icon: str,
-    form_class: type[ReasonDialog] = ReasonDialog,
+    form_class: type[PlainDialog] = PlainDialog,
     variant: ActionVariant = ActionVariant.DEFAULT,
-) -> Callable[[Callable[..., str | HttpResponse]], Any]:
-    """Turn `method(self, request, row, reason) -> message` into an action of Unfold that asks for the reason first.
+) -> Callable[[Callable[[Any, HttpRequest, Any, dict[str, Any]], str | HttpResponse]], Any]:
+    """Turn `method(self, request, row, answers) -> message` into an action of Unfold that opens a dialog first.
 
     `permissions` are names of methods (`has_<name>_permission`). A ValidationError is shown in the dialog, and nothing
-    has happened then. Other fields of `form_class` become keyword arguments. A method that returns a response has it
-    shown in the dialog's place.
+    has happened then. A method that returns a response has it shown in the dialog's place.
     """
     dialog = {"title": title, "description": text, "form_class": form_class, "form_submit_text": submit}
 
-    def decorate(method: Callable[..., str | HttpResponse]) -> Any:
+    def decorate(method: Callable[[Any, HttpRequest, Any, dict[str, Any]], str | HttpResponse]) -> Any:
         @wraps(method)
-        def run(self: Any, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
+        def run(self: Any, request: HttpRequest, form: PlainDialog, object_id: str) -> HttpResponse:
             row = find_or_404(self.get_queryset(request), object_id)
             try:
-                done = method(self, request, row, form.cleaned_data["reason"], **form.answers())
+                done = method(self, request, row, form.cleaned_data)
             except ValidationError as e:
-                form.add_error("reason", e.messages[0])
+                form.show(e)
                 context = {"dialog": dialog, "form": form, "form_submit_text": submit}
                 return render(request, "unfold/helpers/dialog.html", context)
             if isinstance(done, HttpResponse):
@@ -67,6 +81,22 @@ def reason_action(
             return reload_page(request)
 
         return action(description=description, permissions=permissions, icon=icon, variant=variant, dialog=dialog)(run)
+
+    return decorate
+
+
+def reason_action(
+    *, form_class: type[ReasonDialog] = ReasonDialog, **options: Any
+) -> Callable[[Callable[..., str | HttpResponse]], Any]:
+    """The same for `method(self, request, row, reason) -> message`; other fields of the form are keyword arguments."""
+
+    def decorate(method: Callable[..., str | HttpResponse]) -> Any:
+        @wraps(method)
+        def answered(self: Any, request: HttpRequest, row: Any, answers: dict[str, Any]) -> str | HttpResponse:
+            others = {name: value for name, value in answers.items() if name not in ("reason", "_form_submitted")}
+            return method(self, request, row, answers["reason"], **others)
+
+        return dialog_action(form_class=form_class, **options)(answered)
 
     return decorate
 

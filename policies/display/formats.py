@@ -31,6 +31,13 @@ def amount(value: Decimal | None) -> str:
     return NOTHING if value is None else plain(value)
 
 
+def signed_amount(value: Decimal | None) -> str:
+    """`+0.02` or `−0.02`, in full precision."""
+    if value is None:
+        return NOTHING
+    return f"{'+' if value > 0 else _MINUS if value < 0 else ''}{plain(abs(value))}"
+
+
 def compact(value: Decimal | int | None) -> str:
     """`18.2k`, for tiles only."""
     if value is None:

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from policies.display import formats, words
@@ -27,6 +29,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "money": formats.money,
     "signed_money": formats.signed_money,
     "amount": formats.amount,
+    "signed_amount": formats.signed_amount,
     "compact": formats.compact,
     "bps": formats.bps,
     "fee": formats.fee,
@@ -79,3 +82,58 @@ def product(left: Decimal, right: Decimal) -> Decimal:
 def listed(item: Any) -> list[Any]:
     """One item as a list, for a part of a page that shows lists."""
     return [item]
+
+
+@register.filter
+def counted(number: int, words: str) -> str:
+    """`{{ 2|counted:"signal waits,signals wait" }}`: `2 signals wait`."""
+    one, _, many = words.partition(",")
+    return f"{number} {one if number == 1 else many}"
+
+
+@register.filter
+def spaced(word: str) -> str:
+    """`needs_attention` as people write it."""
+    return word.replace("_", " ")
+
+
+@register.filter
+def quote_of(symbol: str) -> str:
+    """What a pair is priced in."""
+    return symbol.partition("/")[2]
+
+
+@register.filter
+def after(text: str, mark: str) -> str:
+    """What follows the first `mark`."""
+    return text.partition(mark)[2] or text
+
+
+# Both stop a poll that is about to replace the button; an id lets the focus survive one.
+_SYNC = "closest [data-sync]:replace"
+
+
+@register.simple_tag
+def ask(view: str, pk: object, text: str, style: str = "") -> SafeString:
+    """A button that opens the dialog of an action."""
+    address = reverse(view, args=[pk])
+    return format_html(
+        '<a id="{}" class="button button-small {}" role="button" href="{}" hx-get="{}" hx-target="#modal-content" '
+        'hx-select="#dialog" hx-sync="{}" x-on:htmx:after-on-load="openModal = true">{}</a>',
+        *(_button_id(view, pk), style, address, address, _SYNC, text),
+    )
+
+
+@register.simple_tag
+def press(view: str, pk: object, text: str) -> SafeString:
+    """A button that carries out an action which asks nothing; what goes wrong is shown in its dialog."""
+    return format_html(
+        '<button type="button" id="{}" class="button button-small" hx-post="{}" '
+        'hx-vals=\'{{"_form_submitted": "True"}}\' hx-target="#modal-content" hx-select="#dialog" hx-sync="{}" '
+        'x-on:htmx:after-on-load="if ($event.detail.xhr.status === 200) openModal = true">{}</button>',
+        *(_button_id(view, pk), reverse(view, args=[pk]), _SYNC, text),
+    )
+
+
+def _button_id(view: str, pk: object) -> str:
+    return f"{view.partition(':')[2]}-{pk}"

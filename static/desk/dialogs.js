@@ -57,8 +57,15 @@
     modal.setAttribute("aria-label", "Dialog");
     modal.addEventListener("keydown", (event) => keepFocus(event, modal));
     new MutationObserver(() => {
-      if (overlay.style.display === "none" && opener && opener.isConnected) { opener.focus(); opener = null; }
+      if (overlay.style.display === "none" && opener) giveFocusBack();
     }).observe(overlay, { attributes: true, attributeFilter: ["style"] });
+  }
+
+  // A part that refreshes itself may have replaced the button meanwhile: then its successor has the same id.
+  function giveFocusBack() {
+    const button = opener.isConnected ? opener : document.getElementById(opener.id);
+    if (button) button.focus();
+    opener = null;
   }
 
   function keepFocus(event, modal) {
@@ -80,7 +87,7 @@
   }
 
   function isPoll(event) {
-    return event.detail.elt && event.detail.elt.closest("[data-poll]");
+    return event.detail.elt && event.detail.elt.matches("[data-poll]");
   }
 
   document.addEventListener("click", onClick);

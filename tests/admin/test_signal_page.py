@@ -131,8 +131,8 @@ def test_an_order_page_shows_the_evidence(boss, sender):
 
     html = boss.get(reverse("admin:execution_order_change", args=[order.pk])).content.decode()
 
-    assert "Look-ups in a row that did not find it" in html
-    assert "the exchange must refuse it after" in html
+    assert "2 of 2 say: not there." in html
+    assert "must be refused there after" in html
     assert order.client_order_id in html
     assert "Cancel…" in html
 

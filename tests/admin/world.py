@@ -10,7 +10,10 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from execution.domain.orders import FINAL, OrderStatus, SignalStatus
+from execution.domain.queues import QUEUES, canary_name
 from execution.models import (
+    BalanceCheck,
+    BookBreak,
     Decision,
     ExchangeHealth,
     FeeTotal,
@@ -21,10 +24,13 @@ from execution.models import (
     Market,
     Order,
     OrderEvent,
+    Orphan,
     Position,
+    Reconciliation,
     Signal,
     WebhookDelivery,
 )
+from execution.services.reconcile import epoch
 from policies.domain.policy import Mode, Scope, TradingStatus
 from policies.models import (
     ApiToken,
@@ -65,7 +71,8 @@ def all_healthy() -> None:
     """Every exchange answers, and the platform's processes are alive."""
     for number, slug in enumerate(Exchange.objects.values_list("slug", flat=True)):
         healthy(slug, 41.0 + 17 * number)
-    for name, kind in (("beat", "beat"), ("worker-1", "worker")):
+    processes = [("beat", "beat"), ("worker-1", "worker"), *((canary_name(queue), "canary") for queue in QUEUES)]
+    for name, kind in processes:
         Heartbeat.objects.update_or_create(
             name=name,
             defaults={"kind": kind, "version": "1.0", "started_at": ago(hours=7), "seen_at": ago(seconds=2)},
@@ -235,7 +242,7 @@ def unknown_order(sender: User, minutes: float = 4.2, **kwargs: Any) -> Order:
             at=order.created_at + timedelta(seconds=8 + 4 * n),
             old_status="unknown",
             new_status="unknown",
-            detail="open orders: not there; closed orders: not there; executions: none",
+            detail=f"Look-up {n + 1}: not there.",
         )
     Order.objects.filter(pk=order.pk).update(clean_misses=2, next_check_at=timezone.now() + timedelta(seconds=3))
     order.refresh_from_db()
@@ -376,16 +383,7 @@ def bad_day(by: User, minutes: int = 6) -> World:
     )
     Exchange.objects.filter(pk="coinbase").update(enabled=False)
     unknown_order(world.sender)
-    late = unknown_order(world.sender, 21)
-    OrderEvent.objects.create(
-        order=late,
-        at=ago(minutes=15),
-        old_status="unknown",
-        new_status="needs_attention",
-        reason_code="NEEDS_ATTENTION",
-        detail="The exchange does not answer look-ups.",
-    )
-    Order.objects.filter(pk=late.pk).update(status="needs_attention", reason_code="NEEDS_ATTENTION")
+    lost_order(world.sender)
     set_trading_state(
         scope=Scope.EXCHANGE, target="firi", status=TradingStatus.HALTED, reason="503s since 09:12", by=by
     )
@@ -400,7 +398,114 @@ def bad_day(by: User, minutes: int = 6) -> World:
     credential = world.sender.exchange_credentials.get()
     set_frozen(credential, frozen=True, reason="The exchange refused the key twice", by=by)
     Heartbeat.objects.filter(kind="beat").update(seen_at=ago(minutes=3))
+    open_questions(world.sender)
     return world
+
+
+def lost_order(sender: User, minutes: float = 21, **kwargs: Any) -> Order:
+    """An order in doubt that waits for a person."""
+    order = unknown_order(sender, minutes, **kwargs)
+    OrderEvent.objects.create(
+        order=order,
+        at=order.created_at + timedelta(minutes=5),
+        old_status="unknown",
+        new_status="needs_attention",
+        reason_code="NEEDS_ATTENTION",
+        detail="Look-up unanswered: HTTP 503: service unavailable",
+    )
+    Order.objects.filter(pk=order.pk).update(status="needs_attention", reason_code="NEEDS_ATTENTION", clean_misses=0)
+    order.refresh_from_db()
+    return order
+
+
+def keys(sender: User, exchange: str, secret: str = SECRET) -> ExchangeCredential:
+    """Live keys of a user."""
+    found = ExchangeCredential.objects.filter(user=sender, exchange_id=exchange, mode="live").first()
+    secrets = {"api_key": f"k-{exchange}-77c1", "secret": secret}
+    if exchange == "firi":
+        secrets["client_id"] = "firi-1"
+    return found or store_credential(user=sender, exchange=exchange, mode=Mode.LIVE, secrets=secrets, by=None)
+
+
+def uncompared(credential: ExchangeCredential, error: str = "", **kwargs: Any) -> Reconciliation:
+    """An account that must be compared before it is used."""
+    values: dict[str, Any] = {
+        "user": credential.user,
+        "exchange": credential.exchange,
+        "required_at": ago(minutes=6),
+        "since": ago(minutes=40),
+        "reason": "No worker was seen for 1204 s.",
+        "next_at": timezone.now() + timedelta(seconds=4),
+        "last_error": error,
+        **kwargs,
+    }
+    return Reconciliation.objects.update_or_create(credential=credential, defaults=values)[0]
+
+
+def orphan(credential: ExchangeCredential, client_order_id: str | None = None, **kwargs: Any) -> Orphan:
+    """An order at the exchange that no row explains; '' as its client id: at an exchange that keeps none."""
+    values: dict[str, Any] = {
+        "client_order_id": uuid.uuid4().hex if client_order_id is None else client_order_id,
+        "exchange_order_id": f"88{uuid.uuid4().int % 10**8:08}",
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "amount": Decimal("0.25"),
+        "price": Decimal(64010),
+        "filled_amount": Decimal("0.25"),
+        "status": "filled",
+        "placed_at": ago(minutes=31),
+        "seen_at": ago(minutes=5),
+        **kwargs,
+    }
+    return Orphan.objects.create(
+        credential=credential, user=credential.user, exchange_id=credential.exchange_id, **values
+    )
+
+
+def difference(
+    credential: ExchangeCredential, asset: str, expected: str, actual: str, *, confirmed: bool = True
+) -> BookBreak:
+    """An account that holds something else than our fills explain."""
+    BalanceCheck.objects.get_or_create(
+        credential=credential, defaults={"next_at": timezone.now(), "agreed_at": ago(minutes=13)}
+    )
+    return BookBreak.objects.create(
+        credential=credential,
+        user=credential.user,
+        exchange_id=credential.exchange_id,
+        asset=asset,
+        expected=Decimal(expected),
+        actual=Decimal(actual),
+        first_seen_at=ago(minutes=12),
+        confirmed_at=ago(minutes=11) if confirmed else None,
+        last_seen_at=ago(seconds=20),
+    )
+
+
+def restored() -> None:
+    """The halt that a worker sets when it finds a database that went back in time."""
+    epoch.restore_found("its ledger stands at 411, and had been at 902", since=ago(minutes=30))
+
+
+def open_questions(sender: User) -> None:
+    """One of each: an account not compared, an orphan with our id and one without, money missing and too much."""
+    bybit, kraken, firi = keys(sender, "bybit"), keys(sender, "kraken", "c2VjcmV0c2VjcmV0"), keys(sender, "firi")
+    uncompared(kraken, "kraken: 401 EAPI:Invalid key")
+    orphan(bybit)
+    orphan(
+        firi,
+        "",
+        symbol="BTC/NOK",
+        side="sell",
+        amount=Decimal("0.02"),
+        price=Decimal(512000),
+        filled_amount=Decimal(0),
+        status="open",
+    )
+    difference(bybit, "BTC", "1.25", "1.2")
+    difference(bybit, "SOL", "40", "60.5")
+    expires = timezone.now() + timedelta(minutes=20)
+    make_signal(sender, "pending", received_at=ago(minutes=9), expires_at=expires)
 
 
 def three_halts(by: User) -> None:

@@ -12,8 +12,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from execution.models import Order
-from policies.models import FailoverChain, StrategyPolicy, TradingPermission
+from execution.models import Order, Orphan, Reconciliation
+from policies.models import FailoverChain, StrategyPolicy, TradingPermission, TradingState
 from tests.admin import world
 
 FOLDER = Path(os.environ.get("SCREENSHOTS", ".local/screenshots"))
@@ -100,3 +100,41 @@ def test_bad_day(shoot: Callable[..., Page], boss: User) -> None:
     world.three_halts(boss)
     shoot(boss, "/admin/policies/tradingstate/", "kill-switch-halts")
     shoot(boss, "/admin/execution/signal/?q=zzzzzz", "banner-empty")
+
+
+def test_attention(shoot: Callable[..., Page], boss: User) -> None:
+    """One of each thing that may need a person, after a restored backup."""
+    world.bad_day(boss, 8)
+    world.restored()
+    order = Order.objects.get(status="needs_attention")
+    orphan, account = Orphan.objects.first(), Reconciliation.objects.first()
+    state = TradingState.objects.get(scope="global")
+    shoot(boss, "/admin/needs-attention/", "attention-all")
+    shoot(boss, "/admin/", "desk-restored")
+    shoot(boss, f"/admin/execution/order/{order.pk}/change/", "order-lost")
+    for path, name in (
+        (f"order/{order.pk}/never_placed/", "never-placed"),
+        (f"order/{order.pk}/it_is_there/", "it-is-there"),
+        (f"orphan/{orphan.pk}/explain/", "explain"),
+        (f"reconciliation/{account.pk}/trust/", "trust"),
+    ):
+        button = f"[hx-get='/admin/execution/{path}']"
+        shoot(boss, "/admin/needs-attention/", f"attention-{name}", _opening(button))
+    shoot(boss, "/admin/policies/tradingstate/", "resume", _opening(f"[hx-get$='/{state.pk}/resume/']"))
+    shoot(boss, "/admin/execution/orphan/", "orphans")
+    shoot(boss, "/admin/execution/bookbreak/", "differences")
+    shoot(boss, "/admin/execution/reconciliation/", "accounts")
+    shoot(boss, "/admin/execution/position/", "positions-reconciled")
+
+
+def _opening(button: str) -> Callable[[Page], Any]:
+    def act(page: Page) -> None:
+        page.locator(button).click()
+        page.locator("#modal-content form").wait_for()
+
+    return act
+
+
+def test_nothing_needs_anybody(shoot: Callable[..., Page], boss: User) -> None:
+    world.calm_day(8)
+    shoot(boss, "/admin/needs-attention/", "attention-calm")

@@ -18,6 +18,9 @@ LOOK = (
     "execution.view_exchangehealth",
     "execution.view_healthevent",
     "execution.view_market",
+    "execution.view_orphan",
+    "execution.view_reconciliation",
+    "execution.view_bookbreak",
     "policies.view_exchange",
     "policies.view_routingsettings",
     "policies.view_strategypolicy",
@@ -27,7 +30,8 @@ LOOK = (
     "policies.view_ordersizelimit",
     "policies.view_tradingstate",
 )
-# Orders and credentials have no form: the right to change an order is the right to cancel it.
+# What the machine writes has no form: the right to change an order is the right to cancel it and to say what became of
+# it, and so on. Trusting an account that could not be compared takes policies.resume.
 OPERATE = (
     *LOOK,
     "policies.view_exchangecredential",
@@ -38,6 +42,9 @@ OPERATE = (
     "execution.view_webhookdelivery",
     "policies.halt",
     "execution.change_order",
+    "execution.change_orphan",
+    "execution.change_reconciliation",
+    "execution.change_bookbreak",
 )
 DECIDE = (
     *OPERATE,
