@@ -72,6 +72,7 @@ class OrphanAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "credential", "resolved_by")
     search_fields = ("exchange_order_id__startswith", "client_order_id__startswith")
     search_help_text = "Beginning of the exchange's id or of ours"
+    list_before_template = "desk/attention/orphans_note.html"
     ordering = ("-resolved_at", "-seen_at")
     actions_row = actions_detail = ("explain",)
 
@@ -147,6 +148,7 @@ class BookBreakAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "credential", "resolved_by")
     search_fields = ("asset__startswith", "user__username")
     search_help_text = "Asset or user"
+    list_before_template = "desk/attention/differences_note.html"
     ordering = ("-resolved_at", "-first_seen_at")
     actions_row = actions_detail = ("accept", "compare_now")
 
@@ -241,13 +243,14 @@ class TrustDialog(ReasonDialog):
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ReadOnlyAdmin):
     empty_text = "No account was compared yet. A worker does it within ten minutes after keys are stored."
-    list_display = ("whose", "state", "compared", "why", "orders", "adopted", "answer", "next")
+    list_display = ("whose", "state", "compared", "why", "orders", "answer", "next")
     list_display_links = ("whose",)
     list_filter = (ComparedFilter, ("exchange", RelatedDropdownFilter), ("user", RelatedDropdownFilter))
     list_select_related = ("user", "credential")
     search_fields = ("user__username", "exchange__slug__startswith")
     search_help_text = "User or exchange"
     ordering = ("-clean_at", "exchange", "user__username")
+    list_before_template = "desk/attention/accounts_note.html"
     actions_row = actions_detail = ("try_again", "trust")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reconciliation]:
@@ -310,11 +313,8 @@ class ReconciliationAdmin(ReadOnlyAdmin):
 
     @display(description="Orders there", ordering="orders_seen")  # type: ignore[untyped-decorator]
     def orders(self, row: Reconciliation) -> SafeString:
-        return number(str(row.orders_seen))
-
-    @display(description="Adopted", ordering="orders_adopted")  # type: ignore[untyped-decorator]
-    def adopted(self, row: Reconciliation) -> SafeString:
-        return number(str(row.orders_adopted))
+        adopted = f", {row.orders_adopted} adopted" if row.orders_adopted else ""
+        return number(f"{row.orders_seen}{adopted}")
 
     @display(description="Last answer")  # type: ignore[untyped-decorator]
     def answer(self, row: Reconciliation) -> SafeString | str:

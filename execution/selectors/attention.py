@@ -72,7 +72,7 @@ def _restored(policy: Policy, waiting: Sequence[Uncompared]) -> Iterator[Item]:
     more = ", …" if len(waiting) > NAMED else ""
     names = ", ".join(str(row.account) for row in waiting[:NAMED])
     left = f"still to be compared: {names}{more}" if waiting else "every account was compared"
-    text = f"{rule.reason.partition('. ')[0]}. Everything is halted; {left}."
+    text = f"{rule.reason.partition('. ')[0]}. Everything is halted until a person releases it; {left}."
     yield Item(Tone.ACT, "RESTORED", text, rule.since, "policies_tradingstate", kind=Kind.RESTORED)
 
 

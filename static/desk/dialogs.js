@@ -38,7 +38,8 @@
   }
 
   function focusFirst(root) {
-    const first = root.querySelector("[autofocus], textarea, input:not([type=hidden]), select, button");
+    const wanted = ["[autofocus]", "textarea, input:not([type=hidden]), select", "button"];
+    const first = wanted.map((selector) => root.querySelector(selector)).find(Boolean);
     if (first) first.focus();
   }
 

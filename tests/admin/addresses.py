@@ -6,7 +6,18 @@ from typing import Any
 from django.contrib import admin
 from django.urls import reverse
 
-PAGES = ("index", "desk_part", "desk_chart", "needs_attention", "banner", "halt", "denials", "changes", "reasons")
+PAGES = (
+    "index",
+    "desk_part",
+    "desk_chart",
+    "needs_attention",
+    "attention_part",
+    "banner",
+    "halt",
+    "denials",
+    "changes",
+    "reasons",
+)
 
 
 @dataclass(frozen=True)

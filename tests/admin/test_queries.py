@@ -25,6 +25,9 @@ LISTS = (
     "execution_feetotal",
     "execution_healthevent",
     "execution_market",
+    "execution_orphan",
+    "execution_bookbreak",
+    "execution_reconciliation",
     "policies_exchange",
     "policies_strategypolicy",
     "policies_failoverchain",
@@ -135,6 +138,37 @@ def test_no_page_is_larger_than_400_kb(boss, desk, name):
 
     assert queries <= LIST
     assert size <= LARGEST_PAGE
+
+
+def test_what_needs_attention_costs_the_same_for_any_number_of_items(boss, desk):
+    before, _ = cost(boss, reverse("admin:needs_attention"))
+    for number in range(40):
+        world.lost_order(desk.sender, 21 + number)
+        other = world.user(f"other{number}")
+        account = world.keys(other, "binance")
+        world.uncompared(account)
+        world.orphan(account)
+        world.difference(account, "BTC", "1", "0.5")
+
+    after, size = cost(boss, reverse("admin:needs_attention"))
+    swapped, _ = cost(boss, reverse("admin:attention_part"))
+
+    assert after == before <= LIST
+    assert swapped <= LIST
+    assert size <= LARGEST_PAGE
+    assert "There is more: the worst 100 are shown." in boss.get(reverse("admin:needs_attention")).content.decode()
+
+
+def test_positions_cost_the_same_for_any_number_of_accounts(boss, desk):
+    before, _ = cost(boss, reverse("admin:execution_position_changelist"))
+    for number in range(12):
+        other = world.user(f"other{number}")
+        world.difference(world.keys(other, "binance"), "BTC", "1", "0.5")
+        world.positions(other)
+
+    after, _ = cost(boss, reverse("admin:execution_position_changelist"))
+
+    assert after == before
 
 
 def test_the_menu_counts_once_for_all(boss, desk, monkeypatch):

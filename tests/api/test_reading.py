@@ -1,13 +1,16 @@
 """Reading signals, previewing routes, cancelling, health."""
 
+import re
 import threading
 import time
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from execution.domain.queues import CANARY_SILENT_AFTER_S, QUEUES, canary_name
 from execution.models import ExchangeHealth, Heartbeat, Signal
 from execution.selectors import facts
 from execution.services import intake
@@ -16,6 +19,7 @@ from policies.domain.policy import Mode, Scope, TradingStatus
 from policies.models import Exchange, RoutingSettings
 from policies.services import set_trading_state, store_credential
 from routing_platform import probes
+from tests.admin import world
 
 
 def test_a_signal_reads_back_with_everything_known_of_it(api):
@@ -206,6 +210,39 @@ def test_health_asks_nothing_and_ready_tells_all(client, db):
     for kind in ("worker", "beat"):
         Heartbeat.objects.create(name=kind, kind=kind, started_at=now, seen_at=now)
     assert client.get("/ready/").json()["checks"]["worker"] == "ok"
+
+
+def test_queues_that_do_not_deliver_are_named_and_count_as_degraded(client, db):
+    now = timezone.now()
+    processes = [("worker", "worker"), ("beat", "beat"), *((canary_name(queue), "canary") for queue in QUEUES)]
+    for name, kind in processes:
+        Heartbeat.objects.create(name=name, kind=kind, started_at=now, seen_at=now)
+    assert client.get("/ready").json()["status"] == "ok"
+
+    late = now - timedelta(seconds=CANARY_SILENT_AFTER_S + 1)
+    Heartbeat.objects.filter(name=canary_name("exit")).update(seen_at=late)
+    Heartbeat.objects.filter(name=canary_name("health")).delete()
+    answer = client.get("/ready")
+    metrics = client.get("/metrics").content.decode()
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["queues"] == "nothing arrives through exit, health"
+    (age,) = re.findall(r'queue_canary_age_seconds\{queue="exit"\} (\S+)', metrics)
+    assert float(age) > CANARY_SILENT_AFTER_S
+    assert 'queue_canary_age_seconds{queue="health"} +Inf' in metrics
+
+
+def test_metrics_count_what_reconciliation_found(client, user):
+    account = world.keys(user, "bybit")
+    world.uncompared(account)
+    world.orphan(account)
+    world.difference(account, "BTC", "1", "0.9")
+    world.difference(account, "SOL", "1", "0.9", confirmed=False)
+
+    text = client.get("/metrics").content.decode()
+
+    for name in ("orphan_orders", "balance_breaks", "accounts_not_reconciled"):
+        assert f"\n{name} 1.0\n" in text
 
 
 def test_ready_is_503_without_a_database(client, monkeypatch):

@@ -36,6 +36,10 @@ def test_every_text_stands_out_from_what_is_behind_it(open_as: Callable[..., Pag
         "/admin/policies/exchange/firi/history/",
         "/admin/halt/",
         "/admin/denials/",
+        "/admin/needs-attention/",
+        "/admin/execution/orphan/",
+        "/admin/execution/bookbreak/",
+        "/admin/execution/reconciliation/",
     ):
         page.goto(site + path)
         page.wait_for_timeout(150)
