@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from random import Random
 from uuid import UUID
 
 from execution.domain import life
+from execution.domain.ids import order_id
 from execution.domain.life import Move, SignalState
 from execution.domain.orders import FINAL, IN_DOUBT, SIGNAL_FINAL, OrderStatus, SignalStatus, check_move
 from execution.services.claims import CHECK_LEASE_S, SIGNAL_LEASE_S, ClaimedSignal, WorkingOrder
@@ -59,8 +59,7 @@ class OrderRow:
 class Database:
     """All rows of one world."""
 
-    def __init__(self, rng: Random, now: Callable[[], datetime], truth: Truth, broken: Broken) -> None:
-        self._rng = rng
+    def __init__(self, now: Callable[[], datetime], truth: Truth, broken: Broken) -> None:
         self._now = now
         self._truth = truth
         self._broken = broken
@@ -161,7 +160,7 @@ class Database:
         new = item.order
         assert new is not None
         order = WorkingOrder(
-            id=UUID(int=self._rng.getrandbits(128), version=4),
+            id=order_id(signal.asked.id, signal.attempt + 1),
             signal_id=signal.asked.id,
             user_id=signal.asked.user_id,
             exchange=new.exchange,

@@ -5,7 +5,6 @@ The model database and `truth` hold the rules: legal moves, fills counted once a
 """
 
 from decimal import Decimal as D
-from random import Random
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -54,7 +53,7 @@ class OrderLife(RuleBasedStateMachine):
     def order(self, exchange, lots):
         self.loop = Loop()
         self.truth = Truth(self.loop, OPTIONS)
-        self.database = Database(Random(0), lambda: moment(self.loop.now), self.truth, NOTHING)
+        self.database = Database(lambda: moment(self.loop.now), self.truth, NOTHING)
         wanted = Wanted(Side.BUY, D(lots), None, OrderType.LIMIT, D(100), TimeInForce.GTC, SignalType.ENTRY)
         asked = ClaimedSignal(
             UUID(int=1), 7, "BTC/USDT", "", exchange, None, (), 0, 3, EPOCH, moment(10**6), EPOCH, False, wanted

@@ -65,7 +65,7 @@ class World:
         self.truth = Truth(self.loop, self.options.checks)
         if tell is not None:
             self.truth.tell = lambda signal, text: tell(signal, f"{self.loop.now:9.3f}  {text}")
-        self.database = Database(self.rng, lambda: moment(self.loop.now), self.truth, broken)
+        self.database = Database(lambda: moment(self.loop.now), self.truth, broken)
         self.book = BOOK
         self.policy = _POLICY
         self.exchanges = {slug: ModelExchange(slug, self.loop, self.rng, self.truth) for slug in IDS}
