@@ -98,7 +98,7 @@ def test_a_ban_is_stored_and_the_router_passes_the_exchange_over_until_it_ends(p
 
 def test_a_pair_delisted_between_routing_and_sending_goes_to_the_next_exchange(platform):
     platform.settle(amount="0.1")
-    markets = platform.executor.connections.public("binance")._client.markets
+    markets = platform.executor.connections.public("binance")._adapter._client.markets
     del markets["BTC/USDT"]
 
     signal = platform.settle(amount="0.1")

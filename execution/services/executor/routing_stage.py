@@ -15,6 +15,7 @@ from execution import metrics
 from execution.domain.breaker import BreakerState
 from execution.domain.breaker import at as breaker_at
 from execution.domain.router import Answer, Facts, Question, Refused, route
+from execution.selectors.facts import refresh_facts
 from execution.selectors.positions import held_amounts
 from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.deciding import PositionKey, decide_order, denied, expired, position_key, refused, send_now
@@ -121,7 +122,14 @@ class RoutingStage:
         return left
 
     async def _checked_again(self, answers: Iterable[Answer | Refused]) -> bool:
-        """Stale health in the way of some signal: check those exchanges once, together, before deciding."""
+        """What stands in the way of some signal may be out of date: look again, once for all, before deciding.
+
+        Stale health is checked at the exchanges; an order that was in doubt may have been settled a moment ago.
+        """
+        answers = list(answers)
+        if any(isinstance(a, Refused) and a.denial.code == ReasonCode.ORDER_IN_DOUBT for a in answers):
+            await self._database.run(refresh_facts)
+            return True
         stale = {
             candidate.exchange
             for answer in answers

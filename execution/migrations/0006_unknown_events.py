@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0004_reconciliation")]
+    dependencies = [("execution", "0005_breaker")]
 
     operations = [
         migrations.AddIndex(
