@@ -79,9 +79,7 @@ def _run_tier(options: argparse.Namespace) -> int:
         return 1
     console.print(f"[green]✔[/] {signals:,} signals: none twice, none lost. {took:.0f} s. Written to .local/chaos.json")
     if tier.short_waits:
-        console.print(
-            "[dim]Leases and the waits before conclusions are shortened in this tier; night and release wait."
-        )
+        console.print("[dim]This tier shortens leases and the waits before conclusions; night and release do not.")
     return 0
 
 

@@ -22,7 +22,7 @@ from execution.simulator.process import RunningSimulator, running_simulator
 from routing_platform.local import stack
 from routing_platform.local.api_client import ApiClient
 
-READY_WITHIN_S = 40.0
+READY_WITHIN_S = 90.0
 
 
 @dataclass(slots=True)
@@ -192,4 +192,4 @@ def forget_connections() -> None:
     from django.db import connection
 
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's wrapper

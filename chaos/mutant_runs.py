@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from chaos.verdict import Invariant, Verdict, judge
 from chaos.zygote import running_zygote
 
 CONTROL_WITHIN_S = 40.0
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
 _AT_ANY_TIME = frozenset({Invariant.ONCE, Invariant.NOT_GUESSED, Invariant.WITHIN_PARENT, Invariant.INTENT_FIRST})
 """Invariants that need no quiet: one violation is enough, at whatever moment."""
 
@@ -77,28 +78,30 @@ def run_mutants(console: Console, names: Sequence[str], note: Note) -> int:
 
 def _run_all(chosen: Sequence[Mutant], note: Note) -> tuple[dict[str, Run], dict[str, Run]]:
     first = SCENARIOS[chosen[0].scenario]
-    with arena(
-        seed=1, environment=environment_of(first), simulator={"hold_ms": 2500}, users=1, web_processes=1, beat=False,
-        note=note,
-    ) as everything:  # fmt: skip
-        with running_zygote({**everything.worker_environment}) as zygote:
-            for process in everything.platform.processes.values():
-                process.launch = zygote.launch
-                process.environment = {k: v for k, v in process.environment.items() if "PROMETHEUS" not in k}
-            note("starting web and workers")
-            everything.platform.processes["web"].patches = ()
-            everything.platform.start()
-            everything.wait_until_usable()
-            controls, caught = {}, {}
-            for name in dict.fromkeys(mutant.scenario for mutant in chosen):
-                note(f"control · {name}")
-                controls[name] = _run(everything, SCENARIOS[name], None, CONTROL_WITHIN_S)
-            for number, mutant in enumerate(chosen, 1):
-                note(f"{number} of {len(chosen)} · {mutant.name} · {mutant.scenario}")
-                scenario = SCENARIOS[mutant.scenario]
-                within_s = max(scenario.seconds, 1.5 * controls[scenario.name].seconds + 1)
-                caught[mutant.name] = _run(everything, scenario, mutant, within_s)
-            everything.platform.end()
+    with ExitStack() as exits:
+        everything = exits.enter_context(
+            arena(
+                seed=1, environment=environment_of(first), simulator={"hold_ms": 2500}, users=1, web_processes=1,
+                beat=False, note=note,
+            )
+        )  # fmt: skip
+        zygote = exits.enter_context(running_zygote(everything.worker_environment))
+        for process in everything.platform.processes.values():
+            process.launch = zygote.launch
+            process.environment = {k: v for k, v in process.environment.items() if "PROMETHEUS" not in k}
+        note("starting web and workers")
+        everything.platform.start()
+        everything.wait_until_usable()
+        controls, caught = {}, {}
+        for name in dict.fromkeys(mutant.scenario for mutant in chosen):
+            note(f"control · {name}")
+            controls[name] = _run(everything, SCENARIOS[name], None, CONTROL_WITHIN_S)
+        for number, mutant in enumerate(chosen, 1):
+            note(f"{number} of {len(chosen)} · {mutant.name} · {mutant.scenario}")
+            scenario = SCENARIOS[mutant.scenario]
+            within_s = max(scenario.seconds, 1.5 * controls[scenario.name].seconds + 1)
+            caught[mutant.name] = _run(everything, scenario, mutant, within_s)
+        everything.platform.end()
     return controls, caught
 
 

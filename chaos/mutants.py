@@ -162,10 +162,10 @@ def send_before_commit() -> None:
                 time.sleep(3.0)
             return []
 
-        routing_stage.store_decisions = commit_late
+        vars(routing_stage)["store_decisions"] = commit_late
         await usual(self, decided, batch)
 
-    store = routing_stage.store_decisions
+    store = vars(routing_stage)["store_decisions"]
     usual = _swap(routing_stage.RoutingStage, "_store", store_and_send)
 
 
@@ -204,9 +204,10 @@ def one_miss_concludes() -> None:
 def error_counts_as_miss() -> None:
     """A look-up that failed counts as "not there"."""
     from execution.domain import life
+    from execution.domain.orders import IN_DOUBT
 
     def after(order: Any, detail: str, retry_after_s: Any, now: Any, options: Any) -> Any:
-        if order.status not in life.IN_DOUBT:
+        if order.status not in IN_DOUBT:
             return usual(order, detail, retry_after_s, now, options)
         return life.after_look_up(order, None, now, options, late_s=0.0)
 

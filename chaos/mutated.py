@@ -7,6 +7,7 @@ for any of this.
 mutants need not be imported twenty times.
 """
 
+import importlib
 import json
 import os
 import runpy
@@ -43,12 +44,8 @@ def become(names: Sequence[str], module: str, arguments: Sequence[str]) -> None:
 
 def serve() -> None:
     """Answer each order (see `_fork`) with the process id of the child."""
-    import celery.bin.celery
-    import gunicorn.app.wsgiapp
-
-    import execution.services.process  # noqa: F401 - loaded for the children
-
-    assert celery.bin.celery and gunicorn.app.wsgiapp
+    for name in ("celery.bin.celery", "gunicorn.app.wsgiapp", "execution.services.process"):
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     for line in sys.stdin:
         print(_fork(json.loads(line)), flush=True)

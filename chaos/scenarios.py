@@ -55,7 +55,7 @@ class Stage:
     def count(self, query: str) -> int:
         """One number from the database, past the proxy."""
         with psycopg.connect(self.arena.database_url) as connection:
-            row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+            row = connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
     def placed(self, exchange: str) -> int:

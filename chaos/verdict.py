@@ -246,6 +246,7 @@ def _same_books(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
         f"{trades:,} executions, {len(evidence.positions):,} positions, {len(evidence.moved):,} balances"
     )
     yield from _same_sums(evidence)
+    yield from _same_balances(evidence)
 
 
 def _same_trades(order: OrderFacts, placement: Placement) -> bool:
@@ -266,17 +267,18 @@ def _same_sums(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(Invariant.BOOKS, f"position {key}: bought, sold {ours}, its fills say {fills}")
     if evidence.fees != evidence.fill_fees:
         yield Finding(Invariant.BOOKS, f"fee totals {evidence.fees}, fees of fills {evidence.fill_fees}")
+
+
+def _same_balances(evidence: Evidence) -> Iterator[Finding]:
     untold: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for placement in evidence.placements:
         if placement.exchange in TELLS_NO_FEES:
             for asset, fee in placement.fees.items():
                 untold[placement.exchange, asset] += fee
     for (exchange, asset), moved in evidence.moved.items():
-        ours_moved = evidence.held.get((exchange, asset), Decimal(0)) - untold[exchange, asset]
-        if exchange not in TELLS_NO_PRICES or asset in _BASES:
-            if moved != ours_moved:
-                text = f"{exchange}: accounts moved by {moved} {asset}, our positions by {ours_moved}"
-                yield Finding(Invariant.BOOKS, text)
+        ours = evidence.held.get((exchange, asset), Decimal(0)) - untold[exchange, asset]
+        if moved != ours and (exchange not in TELLS_NO_PRICES or asset in _BASES):
+            yield Finding(Invariant.BOOKS, f"{exchange}: accounts moved by {moved} {asset}, our positions by {ours}")
 
 
 def _intent_first(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:

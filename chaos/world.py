@@ -37,8 +37,14 @@ class Account:
 
     def open(self, control: SimulatorControl) -> None:
         """Create it at the simulator, with fresh money."""
-        names = {name: self.keys[name] for name in ("client_id", "passphrase") if name in self.keys}
-        control.upsert_account(self.exchange, self.keys["api_key"], self.keys["secret"], self.balances, **names)
+        control.upsert_account(
+            self.exchange,
+            self.keys["api_key"],
+            self.keys["secret"],
+            self.balances,
+            client_id=self.keys.get("client_id", ""),
+            passphrase=self.keys.get("passphrase", ""),
+        )
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""A process that has loaded everything and forks ready-made platform processes: a mutant starts in a tenth of a second."""
+"""A process that has loaded everything and forks platform processes: a mutant starts in a tenth of a second."""
 
 import contextlib
 import json

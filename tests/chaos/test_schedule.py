@@ -20,7 +20,7 @@ def test_everything_a_tier_promises_happens_and_is_over_with_the_load(tier):
 
     kinds = Counter(fault.kind for fault in faults)
     assert kinds == {**tier.faults, Kind.LINK: sum(tier.links.values())}
-    assert all(0 <= fault.at and fault.until < tier.seconds for fault in faults)
+    assert all(fault.at >= 0 and fault.until < tier.seconds for fault in faults)
     assert all(fault.target in LINKS and fault.mode for fault in faults if fault.kind == Kind.LINK)
     assert sum(kinds[kind] for kind in KILLS) >= 10
 
