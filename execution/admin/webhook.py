@@ -66,7 +66,7 @@ class WebhookAdmin(PolicyAdmin):
     search_help_text = "Name, owner or notes"
     ordering = (F("last_used_at").desc(nulls_last=True), "name")
     actions_row = ("deliveries", "send_test", "rotate", "add_secret", "retire_secret", "switch_off")
-    actions_detail = ("deliveries", "send_test", "rotate", "add_secret", "retire_secret", "switch_off")
+    actions_detail = ("send_test", "rotate", "add_secret", "retire_secret", "switch_off")
     change_form_outer_before_template = "desk/webhook_now.html"
     fieldsets = (
         ("Whose", {"fields": ("name", "owner", "kind", "enabled", "notes")}),
@@ -80,6 +80,13 @@ class WebhookAdmin(PolicyAdmin):
         """Without the right to all of them, people see their own only."""
         rows: QuerySet[Webhook] = super().get_queryset(request)
         return rows if sees_all(request) else rows.filter(owner=request.user.pk)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Only those of its kind: the header has room for five buttons beside Halt."""
+        signed = self.get_queryset(request).filter(pk=object_id, kind=WebhookKind.SIGNED).exists()
+        others = {"rotate"} if signed else {"add_secret", "retire_secret"}
+        found = super().get_actions_detail(request, object_id)
+        return [item for item in found if item.action_name.removeprefix("policies_webhook_") not in others]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return _FIXED if obj else ()

@@ -1,6 +1,7 @@
 """What a body would become if a webhook took it now. Stores nothing, sends nothing."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from execution.models import Signal
 from execution.selectors.hooks import hook_of
 from execution.services import routing
 from execution.services.intake import NewSignal
+from policies.domain.numbers import plain
 from policies.domain.reasons import Denied
 from policies.domain.webhook_body import check_age, read_body, signal_key
 from policies.models import Webhook
@@ -76,4 +78,8 @@ def _rows(signal: NewSignal) -> tuple[tuple[str, str], ...]:
         ("expires_at", signal.expires_at),
         *signal.extra.items(),
     )
-    return tuple((name, str(value)) for name, value in shown if value not in (None, ""))
+    return tuple(
+        (name, plain(value) if isinstance(value, Decimal) else str(value))
+        for name, value in shown
+        if value not in (None, "")
+    )

@@ -43,6 +43,10 @@ class ReasonDialog(PlainDialog):
 
     reason = reason_field("Why")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The page under the dialog may have a form with the same fields.
+        super().__init__(*args, auto_id="dialog_%s", **kwargs)
+
     def clean_reason(self) -> str:
         return check_reason(self.cleaned_data["reason"])
 
