@@ -27,6 +27,7 @@ IGNORED = "_"
 """A placeholder for a part of a text that does not matter."""
 
 MAX_KEY_LENGTH = 100
+MAX_DEPTH = 50
 MAX_FUTURE = timedelta(seconds=60)
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -136,7 +137,8 @@ def _decode(body: bytes) -> str:
 def _as_object(text: str) -> Mapping[str, Any] | None:
     """The JSON object that the text is, or None for a text that is none. What looks like JSON and is not is refused."""
     try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+        found = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        _check_depth(found)
         # Half a surrogate pair or an escaped NUL is JSON, and no text that could be stored.
         written = json.dumps(found, ensure_ascii=False, default=str)
         written.encode()
@@ -149,6 +151,24 @@ def _as_object(text: str) -> Mapping[str, Any] | None:
     if "\\u0000" in written:
         raise _unreadable("The body contains a NUL character.")
     return found if isinstance(found, dict) else None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return found
+
+
+def _check_depth(value: Any) -> None:
+    """Walks without recursion. Raises RecursionError, as the parser does for what is deeper still."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list)))
+        level = [part for parts in inner for part in parts]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _refuse_constant(name: str) -> None:

@@ -134,6 +134,8 @@ def test_a_line_of_a_map_that_cannot_be_read_says_so(line):
     [
         b"", b"  \n", b"\xff\xfe", b"{", b'{"a": NaN}', b'{"a": 1', b"buy BTC", b"[1]", b"5", b'"text"', b"a\x00b",
         b'{"symbol": "\\ud800"}', b'{"details": "\\u0000"}', b'{"symbol": "a\\u0000b"}', b'{"a":' * 5000,
+        b'{"a":' * 60 + b"1" + b"}" * 60, b'{"side": "buy", "side": "sell"}',
+
         b'{"symbol": "{{ticker}}"}', b'{"alert_id": "{{strategy.order.id}}"}', b'{"alert_id": [1]}',
         b'{"alert_id": true}', b'{"a": ' + b"1" * 5000 + b"}", b'{"a": 1e999999999999999999999}',
     ],
