@@ -68,14 +68,17 @@ def words(name: str, choices: Any) -> OpenApiParameter:
 
 
 class Schema(AutoSchema):
-    """Adds the errors that any call may meet."""
+    """Adds the errors that any call may meet, unless the view says `documents_its_errors`."""
 
     def get_override_parameters(self) -> list[Any]:
         """Headers of those errors too."""
-        return [*super().get_override_parameters(), *_FOR_ALL]
+        own: list[Any] = super().get_override_parameters()
+        return own if getattr(self.view, "documents_its_errors", False) else [*own, *_FOR_ALL]
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
+        if getattr(self.view, "documents_its_errors", False):
+            return bodies
         common = _ALWAYS | (_WITH_BODY if self.method == "POST" and self.get_request_serializer() is not None else {})
         for status, text in common.items():
             if str(status) not in bodies:

@@ -61,6 +61,10 @@ _RESPONSES: dict[int, Any] = {
     429: _error("WEBHOOK_RATE: more signals within a minute than this webhook may give."),
     503: _error("DATABASE_UNAVAILABLE: nothing was stored; send it again."),
 }
+_HEADERS_OF_ANSWERS = [
+    OpenApiParameter("Location", str, "header", description="Path of the signal.", response=[200, 202], required=True),
+    OpenApiParameter("Retry-After", int, "header", description="Seconds.", response=[409, 429, 503], required=True),
+]
 _BODY = {"application/json": OpenApiTypes.OBJECT, "text/plain": OpenApiTypes.STR}
 
 
@@ -84,6 +88,8 @@ class WebhookView(APIView):
     permission_classes = ()
     parser_classes = (RawParser,)
     content_negotiation_class = AnyAccept
+    metadata_class = None  # nobody is told more about it than that it takes POST
+    documents_its_errors = True
 
 
 class TradingViewWebhookView(WebhookView):
@@ -92,7 +98,10 @@ class TradingViewWebhookView(WebhookView):
     @extend_schema(
         auth=[],
         request=_BODY,
-        parameters=[OpenApiParameter("token", str, OpenApiParameter.PATH, description="The webhook's secret address.")],
+        parameters=[
+            OpenApiParameter("token", str, OpenApiParameter.PATH, description="The webhook's secret address."),
+            *_HEADERS_OF_ANSWERS,
+        ],
         responses=_RESPONSES | {404: _error("NOT_FOUND: unknown, rotated or switched off; the answer is the same.")},
     )
     def post(self, request: Request, token: str) -> Response:
@@ -124,6 +133,8 @@ class SignedWebhookView(WebhookView):
                 "`n` are allowed.",
             ),
             OpenApiParameter("X-Nonce", str, OpenApiParameter.HEADER, description="A nonce, if not in X-Signature."),
+            *_HEADERS_OF_ANSWERS,
+            OpenApiParameter("WWW-Authenticate", str, "header", response=[401], required=True),
         ],
         responses=_RESPONSES
         | {

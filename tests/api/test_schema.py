@@ -22,6 +22,7 @@ from execution.services import waiting
 from policies.domain.reasons import ReasonCode
 from routing_platform.wsgi import application
 from tests.admin.world import decide, make_order, make_signal
+from tests.api import hooks
 
 PLAIN = {"Accept-Encoding": "identity"}  # the in-process transport does not unpack
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "50"))
@@ -38,6 +39,8 @@ CHECKS = [
 HARMLESS = {"details", "score", "confidence", "strategy_id", "exchange", "timestamp", "expires_at", "id", "priority"}
 REFUSED = {(401, "NOT_AUTHENTICATED"), (404, "NOT_FOUND")}
 """404: an address that is none; who asks does not matter."""
+
+REFUSED_BY_WEBHOOKS = {(401, "WEBHOOK_SIGNATURE"), (404, "NOT_FOUND"), (405, "METHOD_NOT_ALLOWED")}
 
 schema = schemathesis.openapi.from_wsgi(
     "/api/schema",
@@ -80,7 +83,13 @@ def known(api, monkeypatch):
     Position.objects.create(
         user=api.user, exchange_id="binance", mode="live", symbol="BTC/USDT", updated_at=timezone.now()
     )
-    return {"signal_id": str(signal.pk), "order_id": str(order.pk)}
+    hook, signed = hooks.make(api.user, "hook"), hooks.make(api.user, "signed", kind="signed")
+    return {
+        "signal_id": str(signal.pk),
+        "order_id": str(order.pk),
+        "token": hook.secret,
+        "name": signed.hook.name,
+    }
 
 
 @schema.parametrize()
@@ -128,4 +137,5 @@ def test_without_a_token_nothing_is_answered_but_401(case, known):
 
     response = case.call(headers={"Authorization": "Token rp_wrong", **PLAIN})
 
-    assert (response.status_code, response.json()["code"]) in REFUSED
+    refused = REFUSED_BY_WEBHOOKS if "/webhooks/" in case.path else REFUSED
+    assert (response.status_code, response.json()["code"]) in refused

@@ -98,6 +98,8 @@ def test_a_wrong_field_is_named_as_in_post_signals(tradingview):
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"\xff", b"[]", b'{"symbol": "BTC/USDT", "side": "buy", "amount": NaN}', b"[" * 60_000,
+     b'{"symbol":"BTC/USDT","side":"buy","amount":1,"details":' + b"[" * 900 + b"]" * 900 + b"}",
+
      b'{"symbol":"BTC/USDT","side":"buy","amount":1,"details":"\\u0000"}', b'{"strategy_id": "\\udfff"}', b"a\x00"],
 )  # fmt: skip
 def test_what_a_sender_does_wrong_is_never_answered_5xx(tradingview, body):
@@ -114,7 +116,7 @@ def test_random_bodies_are_never_answered_5xx(api):
     whole = json.dumps({**hooks.ALERT, "details": {"a": [1, "é"]}, "limit_price": 1.5}).encode()
 
     statuses = set()
-    for _ in range(300):
+    for _ in range(100):
         body = bytearray(whole)
         for _ in range(rng.randrange(1, 6)):
             body[rng.randrange(len(body))] = rng.randrange(256)
@@ -423,7 +425,7 @@ def test_every_answer_is_in_the_schema(client, db):
     schema = client.get("/api/schema", headers={"accept": "application/vnd.oai.openapi+json"}).json()
 
     for path, extra in (("tradingview/{token}", "404"), ("signed/{name}", "401")):
-        operation = schema["paths"][f"/api/webhooks/{path}/"]["post"]
+        operation = schema["paths"][f"/api/webhooks/{path}"]["post"]
         wanted = {"200", "202", "400", "403", "409", "413", "422", "429", "503", extra}
         assert set(operation["responses"]) == wanted
         assert set(operation["requestBody"]["content"]) == {"application/json", "text/plain"}
