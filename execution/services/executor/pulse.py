@@ -1,5 +1,6 @@
 """How the exchanges do, from this worker's own calls: breakers move at once here and are shared twice a second."""
 
+import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ class Pulse:
         self._on_opened = on_opened
         self._unshared: deque[Observed] = deque()
         self._probes: Counter[str] = Counter()
+        self._sharing = asyncio.Lock()  # two rounds at one time would count the same calls twice
         self.ahead: dict[Key, Breaker] = {}
         """Breakers whose newest calls the others do not know yet."""
 
@@ -78,6 +80,10 @@ class Pulse:
 
     async def share(self) -> None:
         """Fold what was seen into the rows that all workers read. Raises django.db.Error; nothing is lost then."""
+        async with self._sharing:
+            await self._share()
+
+    async def _share(self) -> None:
         calls = list(self._unshared)
         if not calls:
             return
