@@ -84,7 +84,7 @@ def create_users(count: int) -> World:
     from policies.services import create_token, store_credential
 
     world = World()
-    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=15)
+    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=15, degraded_above_ms=30_000)
     for number in range(count):
         user = User.objects.create(username=f"trader{number}")
         permission = TradingPermission.objects.create(user=user)

@@ -163,7 +163,8 @@ class Platform:
 @pytest.fixture
 def trading(transactional_db: None, simulator: RunningSimulator) -> User:
     """Live exchanges (three with adapters) and one trader."""
-    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=600)
+    # A busy machine is no slow exchange.
+    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=600, degraded_above_ms=30_000)
     return add_trader(simulator)
 
 

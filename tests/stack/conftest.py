@@ -87,7 +87,7 @@ def traders() -> Traders:
 @pytest.fixture
 def stack(transactional_db: None, traders: Traders, request: pytest.FixtureRequest) -> Iterator[Stack]:
     """A running platform with `request.param` traders (one unless said otherwise)."""
-    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=30)
+    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=30, degraded_above_ms=30_000)
     count = getattr(request, "param", 1)
 
     def before_start(control: SimulatorControl) -> None:

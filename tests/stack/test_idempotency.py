@@ -31,7 +31,7 @@ BODY = {"symbol": "BTC/USDT", "side": "buy", "amount": "0.001"}
 @pytest.fixture
 def stack(transactional_db, traders):
     """Four web processes and a worker."""
-    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=30)
+    Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=30, degraded_above_ms=30_000)
 
     def before_start(control):
         traders.all = add_traders(1, control)
