@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos import report
-from chaos.arena import Arena, arena, tail
+from chaos.arena import Arena, arena, forget_connections, tail
 from chaos.mutants import MUTANTS, Mutant
 from chaos.run import collect
-from chaos.scenarios import SCENARIOS, Scenario, Stage, environment_of
+from chaos.scenarios import SCENARIOS, SLOTS_AT_BINANCE, Scenario, Stage, environment_of
 from chaos.verdict import Invariant, Verdict, judge
 from chaos.zygote import running_zygote
 
@@ -90,6 +90,7 @@ def _run_all(chosen: Sequence[Mutant], note: Note) -> tuple[dict[str, Run], dict
             process.launch = zygote.launch
             process.environment = {k: v for k, v in process.environment.items() if "PROMETHEUS" not in k}
         note("starting web and workers")
+        _limit_slots()
         everything.platform.start()
         everything.wait_until_usable()
         controls, caught = {}, {}
@@ -103,6 +104,13 @@ def _run_all(chosen: Sequence[Mutant], note: Note) -> tuple[dict[str, Run], dict
             caught[mutant.name] = _run(everything, scenario, mutant, within_s)
         everything.platform.end()
     return controls, caught
+
+
+def _limit_slots() -> None:
+    from policies.models import Exchange
+
+    Exchange.objects.filter(slug="binance").update(max_in_flight=SLOTS_AT_BINANCE)
+    forget_connections()
 
 
 def _run(everything: Arena, scenario: Scenario, mutant: Mutant | None, within_s: float) -> Run:
