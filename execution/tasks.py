@@ -51,7 +51,10 @@ def send_canaries() -> None:
 
 @shared_task(name="execution.tasks.canary")
 def canary(queue: str) -> None:
-    """This queue delivers."""
+    """This queue delivers. A queue that this version does not know (any more) is not worth a row."""
+    if queue not in queues.QUEUES:
+        logger.warning("canary_of_unknown_queue", queue=str(queue)[:100])
+        return
     heartbeat.beat(queues.canary_name(queue), kind="canary", started_at=timezone.now())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from execution.domain.orders import OrderStatus, OrderType, Side
 from execution.exchanges.base import SeenOrder
 from execution.exchanges.errors import ExchangeError
+from execution.exchanges.reading import number
 from policies.domain.reasons import ReasonCode
 
 DEFAULT_COUNT, LARGEST_COUNT = 100, 1_000
@@ -55,7 +56,7 @@ def require_whole_since(rows: Sequence[Row], count: int, since: float) -> None:
 
 def seen(row: Row, symbol: str) -> SeenOrder:
     """An order of a list. Raises ExchangeError when its amounts do not add up to any state."""
-    amount, matched = Decimal(row["amount"]), Decimal(row["matched"])
+    amount, matched = number(row["amount"]), number(row["matched"])
     return SeenOrder(
         client_order_id="",
         exchange_order_id=str(row["id"]),
@@ -63,8 +64,8 @@ def seen(row: Row, symbol: str) -> SeenOrder:
         side=_SIDES[str(row["type"]).lower()],
         order_type=OrderType.LIMIT,
         amount=amount,
-        price=Decimal(row["price"]),
-        status=_status(amount, matched, Decimal(row["remaining"]), Decimal(row["cancelled"])),
+        price=number(row["price"]),
+        status=_status(amount, matched, number(row["remaining"]), number(row["cancelled"])),
         filled_amount=matched,
         created_at=epoch(row["created_at"]),
     )

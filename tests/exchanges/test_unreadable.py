@@ -34,7 +34,7 @@ JSON = st.recursive(
 )
 ORDER = {
     "id": "7", "type": "bid", "price": "500000", "amount": "0.1", "matched": "0.1", "cancelled": "0",
-    "remaining": "0", "created_at": "2026-11-21T10:00:00Z",
+    "remaining": "0", "created_at": "2026-11-21T10:00:00Z", "market": "BTCNOK",
 }  # fmt: skip
 CCXT_ORDER = {
     "id": "7", "clientOrderId": "a" * 32, "symbol": "BTC/NOK", "side": "buy", "status": "closed", "filled": "0.1",
@@ -82,6 +82,7 @@ CALLS = {
     "look up by id": lambda firi: firi.look_up(KNOWN),
     "look up by fingerprint": lambda firi: firi.look_up(REQUEST),
     "cancel": lambda firi: firi.cancel(KNOWN),
+    "orders since": lambda firi: firi.orders_since(["BTC/NOK"], 0.0),
     "baseline": lambda firi: firi.baseline(REQUEST),
     "book": lambda firi: firi.order_book("BTC/NOK", 10),
     "markets": lambda firi: firi.markets(),
