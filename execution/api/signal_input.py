@@ -1,7 +1,7 @@
 """What clients may send as a signal, and what it becomes."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from execution.services.intake import NewSignal, body_hash
 from policies.domain.numbers import DECIMAL_PLACES, MAX_DIGITS
 from policies.domain.policy import Mode
 from policies.domain.reasons import ReasonCode
+from policies.domain.strict_json import texts
 from policies.domain.symbols import normalise
 from policies.models.choices import ModeChoices
 
@@ -62,26 +63,13 @@ class FiniteField(serializers.FloatField):
         return value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a piece of JSON, names too. Its depth is bounded by the parser."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield name
-            yield from _texts(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part)
-
-
 class DetailsField(serializers.JSONField):
     """Any JSON that PostgreSQL can keep."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Raises ValidationError for text with NUL in it."""
         value = super().to_internal_value(data)
-        if any("\0" in text for text in _texts(value)):
+        if any("\0" in text for text in texts(value)):
             raise serializers.ValidationError("Null characters are not allowed.")
         return value
 

@@ -6,7 +6,6 @@ strict: what cannot be read is refused, never guessed.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from policies.domain import strict_json
 from policies.domain.reasons import Denied, ReasonCode
 
 SIGNAL_FIELDS = (
@@ -27,7 +27,6 @@ IGNORED = "_"
 """A placeholder for a part of a text that does not matter."""
 
 MAX_KEY_LENGTH = 100
-MAX_DEPTH = 50
 MAX_FUTURE = timedelta(seconds=60)
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -137,42 +136,14 @@ def _decode(body: bytes) -> str:
 def _as_object(text: str) -> Mapping[str, Any] | None:
     """The JSON object that the text is, or None for a text that is none. What looks like JSON and is not is refused."""
     try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object)
-        _check_depth(found)
-        # Half a surrogate pair or an escaped NUL is JSON, and no text that could be stored.
-        written = json.dumps(found, ensure_ascii=False, default=str)
-        written.encode()
-    except (RecursionError, UnicodeEncodeError) as e:
-        raise _unreadable("The body is nested too deeply, or holds characters that are no text.") from e
-    except (ValueError, ArithmeticError) as e:
+        found = strict_json.loads(text)
+    except ValueError as e:
         if text.lstrip().startswith("{"):
             raise _unreadable(f"The body is not valid JSON: {str(e)[:150]}. Is a placeholder without quotes?") from e
         return None
-    if "\\u0000" in written:
+    if any("\0" in part for part in strict_json.texts(found)):
         raise _unreadable("The body contains a NUL character.")
     return found if isinstance(found, dict) else None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice in one object")
-    return found
-
-
-def _check_depth(value: Any) -> None:
-    """Walks without recursion. Raises RecursionError, as the parser does for what is deeper still."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list)))
-        level = [part for parts in inner for part in parts]
-        if not level:
-            return
-    raise RecursionError
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _read_object(message: Mapping[str, Any], rules: BodyRules) -> Reading:

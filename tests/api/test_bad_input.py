@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from execution.models import Signal
+from tests.api.hooks import make
 
 GOOD = {"symbol": "BTC/USDT", "side": "buy", "amount": "0.1"}
 DEEP = {}
@@ -178,3 +179,29 @@ def test_an_unknown_host_is_refused_in_the_same_shape(api):
     response = api.get("/api/signals", host="evil.example")
 
     assert (response.status_code, response.json()["code"]) == (400, "INVALID_REQUEST")
+
+
+ALERTS = {
+    "half a surrogate pair": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "strategy_id": "\\ud800"}',
+    "half a surrogate pair in a name": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "\\ud800": 1}',
+    "half a surrogate pair in details": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": ["\\ud800"]}',
+    "half a surrogate pair as id": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "alert_id": "\\ud800"}',
+    "NUL as id": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "alert_id": "\\u0000"}',
+    "NUL in details": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": {"\\u0000": 1}}',
+    "bad UTF-8": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": "\xff"}',
+    "a name twice": b'{"symbol": "BTC/USDT", "side": "buy", "side": "sell", "amount": "1"}',
+    "nested 200 deep": json.dumps({**GOOD, "details": DEEP}).encode(),
+    "nested 900 deep": b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": '
+    + b"[" * 900
+    + b"]" * 900
+    + b"}",
+    "nested 30,000 deep": b'{"details":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_that_is_broken_is_refused_and_never_a_fault_of_ours(api, name):
+    response = make(api.user).post(ALERTS[name])
+
+    assert response.status_code == 400
+    assert Signal.objects.count() == 0

@@ -195,9 +195,8 @@ def test_a_body_that_is_no_object_is_refused(api, body):
     assert api.post("/api/signals", raw=json.dumps(body).encode(), idempotency_key="k").status_code == 400
 
 
-@pytest.mark.parametrize("text", [rb"\u0000", rb"\ud800", b"\xed\xa0\x80"])
-def test_details_that_are_no_text_are_refused(api, text):
-    raw = b'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": ["' + text + b'"]}'
+def test_details_that_are_no_text_are_refused(api):
+    raw = rb'{"symbol": "BTC/USDT", "side": "buy", "amount": "1", "details": ["\u0000"]}'
 
     response = api.post("/api/signals", raw=raw, idempotency_key="k")
 
