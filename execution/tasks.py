@@ -60,5 +60,6 @@ def canary(queue: str) -> None:
 
 @shared_task(name="execution.tasks.prune")
 def prune() -> None:
-    """Delete health samples and deliveries of webhooks that nobody will look at again."""
+    """Add up what is kept by the hour, and delete what nobody will look at again."""
+    housekeeping.roll_up()
     housekeeping.prune()

@@ -18,13 +18,17 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from redis.exceptions import RedisError
 
+from execution.domain.breaker import BreakerState
 from execution.domain.orders import OrderStatus
 from execution.models import BookBreak, ExchangeHealth, Heartbeat, Order, Orphan, Reconciliation, Signal
+from execution.selectors.breakers import all_breakers, breaker_now
 from execution.selectors.canaries import CANARY, deaf_queues, heard
+from policies.snapshot import current_policy
 from routing_platform.version import VERSION
 
 logger = structlog.get_logger(__name__)
 
+CIRCUIT_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 SILENT_AFTER = timedelta(seconds=30)
 
 
@@ -91,6 +95,7 @@ class StateCollector:
         """Queue depths, orders in doubt, what reconciliation found, exchange health."""
         try:
             yield from (self._queue(), self._unknown(), self._pending(), self._health(), self._canaries())
+            yield self._circuits()
             yield from self._reconciliation()
         except DatabaseError as e:
             logger.warning("state_metrics_unavailable", error=str(e))
@@ -116,6 +121,15 @@ class StateCollector:
         gauge = GaugeMetricFamily("exchange_up", "1 when the last health check was OK.", labels=["exchange"])
         for row in ExchangeHealth.objects.all():
             gauge.add_metric([row.exchange_id], 1 if row.status == "ok" else 0)
+        return gauge
+
+    def _circuits(self) -> Metric:
+        gauge = GaugeMetricFamily(
+            "circuit_state", "The exchange's breaker: 0 closed, 1 half open, 2 open.", labels=["exchange"]
+        )
+        policy, known, now = current_policy(), all_breakers(), timezone.now()
+        for slug in policy.exchanges:
+            gauge.add_metric([slug], CIRCUIT_VALUES[breaker_now(policy, known, slug, now).state])
         return gauge
 
     def _canaries(self) -> Metric:

@@ -1,7 +1,8 @@
 """An exchange's health from its checks, with hysteresis. Pure: the time comes in, nothing is read."""
 
+import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -20,6 +21,14 @@ OK_AFTER_SUCCESSES = 2
 EWMA_WEIGHT = 0.3
 LEAVE_DEGRADED_FACTOR = 0.8
 """A degraded exchange is OK again only when its average falls below this share of the threshold: it does not flap."""
+
+EARLY_SHARE = 0.2
+"""A check comes up to this share of its interval early, never late."""
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""A last check further ahead than this was noted by a clock that has been set back since."""
+
+CONTRADICTED = "It announces maintenance, and takes orders: not believed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class Health:
     checked_at: datetime | None = None
     latency_ms: float | None = None
     latency_ewma_ms: float | None = None
+    latency_p50_ms: float | None = None
     consecutive_failures: int = 0
     consecutive_successes: int = 0
     last_error: str = ""
@@ -52,8 +62,29 @@ class Health:
         return None if self.checked_at is None else (now - self.checked_at).total_seconds()
 
 
-def after_check(health: Health, check: Check, *, degraded_above_ms: int) -> Health:
-    """The state after one more check."""
+def is_due(last: datetime | None, now: datetime, interval_s: float, seed: str) -> bool:
+    """Whether an exchange is to be checked now.
+
+    How early is drawn from the seed and the last check: everybody who asks about the same check gets the same answer,
+    and no two exchanges, nor two installations, stay in step.
+    """
+    if last is None or last > now + CLOCK_TOLERANCE:
+        return True
+    return (now - last).total_seconds() >= interval_s * (1 - EARLY_SHARE * _chance(f"{seed}:{last.isoformat()}"))
+
+
+def _chance(seed: str) -> float:
+    return int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=6).digest()) / 2**48
+
+
+def after_check(health: Health, check: Check, *, degraded_above_ms: int, takes_orders: bool = False) -> Health:
+    """The state after one more check. takes_orders: real placements of the last minute were answered.
+
+    Maintenance is announced by a page that may be wrong; orders that are taken are the better witness.
+    """
+    if check.maintenance and takes_orders:
+        status = HealthStatus.OK if health.status == HealthStatus.UNKNOWN else health.status
+        return _with_status(replace(health, checked_at=check.at, last_error=CONTRADICTED), status, check.at)
     if check.maintenance:
         failed = replace(health, checked_at=check.at, consecutive_successes=0, last_error=check.error)
         return _with_status(failed, HealthStatus.MAINTENANCE, check.at)

@@ -8,6 +8,7 @@ from execution.models.market import Market
 from execution.models.order import Fill, Order, OrderEvent
 from execution.models.position import FeeTotal, Position
 from execution.models.reconciliation import BalanceCheck, BalanceMark, BookBreak, Orphan, Reconciliation
+from execution.models.rollup import HealthRollup
 from execution.models.signal import Signal
 from execution.models.webhook import WebhookDelivery, WebhookNonce
 from execution.models.worker import Heartbeat
@@ -22,6 +23,7 @@ __all__ = [
     "FeeTotal",
     "Fill",
     "HealthEvent",
+    "HealthRollup",
     "HealthSample",
     "Heartbeat",
     "Installation",

@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import F, Q
 
 from execution.models.fields import choices_of
 from execution.models.signal import Signal
@@ -25,7 +26,15 @@ class Decision(models.Model):
 
     class Meta:
         ordering = ["attempt"]
-        indexes = [models.Index(name="decision_newest", fields=["-decided_at"])]
+        indexes = [
+            models.Index(name="decision_newest", fields=["-decided_at"]),
+            # The failover log must not read all the decisions that went to their primary.
+            models.Index(
+                name="decision_failover",
+                fields=["-decided_at"],
+                condition=~Q(exchange="") & ~Q(exchange=F("primary")) & ~Q(primary=""),
+            ),
+        ]
         constraints = [models.UniqueConstraint(name="decision_attempt_once", fields=["signal", "attempt"])]
 
     def __str__(self) -> str:

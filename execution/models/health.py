@@ -15,6 +15,8 @@ class ExchangeHealth(models.Model):
     checked_at = models.DateTimeField(null=True)
     latency_ms = models.FloatField(null=True, help_text="Of the last check that was answered.")
     latency_ewma_ms = models.FloatField(null=True)
+    latency_p50_ms = models.FloatField(null=True, help_text="Typical answer to questions about prices, last hour.")
+    book_at = models.DateTimeField(null=True, help_text="When a worker last received an order book.")
     consecutive_failures = models.PositiveIntegerField(default=0)
     consecutive_successes = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=300, blank=True)
@@ -78,7 +80,11 @@ class HealthEvent(models.Model):
 
     class Meta:
         ordering = ["-at"]
-        indexes = [models.Index(name="health_event_newest", fields=["-at"])]
+        indexes = [
+            models.Index(name="health_event_newest", fields=["-at"]),
+            # How long a state lasted is a question for the next event of the same thing.
+            models.Index(name="health_event_next", fields=["exchange", "kind", "credential", "at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.exchange_id} {self.old_status} → {self.new_status}"

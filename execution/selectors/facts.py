@@ -138,6 +138,7 @@ def health_of(row: ExchangeHealth) -> Health:
         checked_at=row.checked_at,
         latency_ms=row.latency_ms,
         latency_ewma_ms=row.latency_ewma_ms,
+        latency_p50_ms=row.latency_p50_ms,
         consecutive_failures=row.consecutive_failures,
         consecutive_successes=row.consecutive_successes,
         last_error=row.last_error,

@@ -15,7 +15,7 @@ from execution.domain.market import Market as MarketFacts
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import adapters
 from execution.models import ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
-from execution.services import health
+from execution.services import breakers, health, rollups
 from execution.services.executor import Executor
 from execution.services.sql import fetch
 from policies.domain.policy import Policy
@@ -47,8 +47,11 @@ def only_one(name: str) -> Iterator[bool]:
 
 
 def poll_health(executor: Executor, policy: Policy) -> list[str]:
-    """Check all exchanges that are due; returns their slugs."""
+    """Check all exchanges that are due; returns their slugs. What time alone changes is noted as well."""
     with only_one("poll_health") as mine:
+        if mine:
+            breakers.tick(policy)
+            health.end_bans()
         slugs = health.due(policy, timezone.now()) if mine else []
         if slugs:
             executor.submit(executor.duties.poll(slugs)).result(timeout=health.PING_TIMEOUT_S + 5)
@@ -154,3 +157,9 @@ def prune() -> int:
             WebhookNonce.objects.filter(at__lt=now - KEEP_NONCES),
         )
         return sum(rows.delete()[0] for rows in old)
+
+
+def roll_up() -> int:
+    """Add up the minutes of calls to exchanges to hours; the number of old rows deleted."""
+    with only_one("roll_up") as mine:
+        return rollups.roll_up() if mine else 0

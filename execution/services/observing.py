@@ -35,7 +35,10 @@ _FAULT_OF_THE_KEYS = frozenset({ReasonCode.AUTHENTICATION_FAILED, ReasonCode.CLO
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that has ended. failed: the exchange is to blame. keys_failed: these keys are."""
+    """One call that has ended. failed: the exchange is to blame. keys_failed: these keys are.
+
+    is_book: it brought an order book.
+    """
 
     exchange: str
     credential: str | None
@@ -45,6 +48,7 @@ class Call:
     failed: bool
     keys_failed: bool
     why: str = ""
+    is_book: bool = False
 
 
 class Watch(Protocol):
@@ -85,7 +89,7 @@ class ObservedExchange:
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """See `Exchange.order_book`."""
-        return await self._watched(CallKind.DATA, self._adapter.order_book(symbol, depth))
+        return await self._watched(CallKind.DATA, self._adapter.order_book(symbol, depth), is_book=True)
 
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`."""
@@ -103,7 +107,7 @@ class ObservedExchange:
         """See `Exchange.ping`. The poller stores what it finds itself."""
         return await self._adapter.ping()
 
-    async def _watched(self, kind: CallKind, call: Awaitable[T]) -> T:
+    async def _watched(self, kind: CallKind, call: Awaitable[T], *, is_book: bool = False) -> T:
         began = time.perf_counter()
         try:
             answer = await call
@@ -117,11 +121,19 @@ class ObservedExchange:
             # The caller's patience was over first.
             self._tell(kind, began, failed=True, why="No answer in time.")
             raise
-        self._tell(kind, began)
+        self._tell(kind, began, is_book=is_book)
         return answer
 
     def _tell(
-        self, kind: CallKind, began: float, *, failed: bool = False, keys_failed: bool = False, why: str = ""
+        self,
+        kind: CallKind,
+        began: float,
+        *,
+        failed: bool = False,
+        keys_failed: bool = False,
+        why: str = "",
+        is_book: bool = False,
     ) -> None:
         took_s = time.perf_counter() - began
-        self._watch.note(Call(self.slug, self._credential, kind, time.time(), took_s, failed, keys_failed, why))
+        ended = Call(self.slug, self._credential, kind, time.time(), took_s, failed, keys_failed, why, is_book)
+        self._watch.note(ended)

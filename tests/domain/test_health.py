@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from execution.domain.health import Check, Health, HealthStatus, after_check
+from execution.domain.health import Check, Health, HealthStatus, after_check, is_due
 from tests.domain.builders import NOW
 
 FRESH = Health(HealthStatus.UNKNOWN, NOW)
@@ -58,3 +58,51 @@ def test_flapping_does_not_change_the_status_each_time():
 
 def test_announced_maintenance_is_told_apart_from_an_outage():
     assert run(FRESH, 40, "maintenance").status == HealthStatus.MAINTENANCE
+
+
+def test_maintenance_that_orders_contradict_does_not_take_it_out():
+    calm = run(FRESH, 40, 40)
+    said = Check(NOW + timedelta(minutes=1), ok=False, error="Upgrade.", maintenance=True)
+
+    believed = after_check(calm, said, degraded_above_ms=500)
+    doubted = after_check(calm, said, degraded_above_ms=500, takes_orders=True)
+
+    assert believed.status == HealthStatus.MAINTENANCE
+    assert (doubted.status, doubted.latency_ewma_ms, doubted.checked_at) == (HealthStatus.OK, 40, said.at)
+    assert "takes orders" in doubted.last_error
+
+
+def test_orders_that_are_taken_do_not_hide_an_outage():
+    down = run(FRESH, 40, None, None)
+
+    assert after_check(down, Check(NOW, ok=False, error="x"), degraded_above_ms=500, takes_orders=True).status == "down"
+
+
+def due_after(last, seed, interval=30.0):
+    """The first tenth of a second at which it is due."""
+    return next(n / 10 for n in range(1000) if is_due(last, last + timedelta(seconds=n / 10), interval, seed))
+
+
+def test_a_check_is_due_a_little_early_and_never_late():
+    waits = [due_after(NOW + timedelta(seconds=n * 7.3), "binance") for n in range(200)]
+
+    assert min(waits) >= 24
+    assert max(waits) <= 30
+    assert len(set(waits)) > 20
+
+
+def test_everybody_agrees_when_the_next_check_is_due_and_no_two_stay_in_step():
+    assert due_after(NOW, "binance") == due_after(NOW, "binance")
+    at = dict.fromkeys(("binance", "kraken"), NOW)
+    together = 0
+    for _ in range(100):
+        at = {seed: last + timedelta(seconds=due_after(last, seed)) for seed, last in at.items()}
+        together += abs((at["binance"] - at["kraken"]).total_seconds()) < 0.2
+    assert together < 20
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_checks():
+    assert is_due(NOW + timedelta(hours=1), NOW, 30, "binance")
+    assert not is_due(NOW + timedelta(seconds=1), NOW, 30, "binance")
+    assert is_due(None, NOW, 30, "binance")
+    assert is_due(NOW - timedelta(days=4000), NOW, 30, "binance")

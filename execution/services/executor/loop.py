@@ -1,6 +1,7 @@
 """The executor's thread and event loop: claims work, hands it to the stages, sweeps for what was missed."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -46,6 +47,7 @@ logger = structlog.get_logger(__name__)
 SWEEP_INTERVAL_S = 1.0
 RECONCILE_INTERVAL_S = 0.5
 PULSE_INTERVAL_S = 0.5
+FIGURES_INTERVAL_S = 5.0
 POLICY_INTERVAL_S = 0.25
 HEARTBEAT_INTERVAL_S = 5.0
 BUSY_PAUSE_S = 0.005
@@ -125,6 +127,7 @@ class Executor:
             asyncio.create_task(self._every(HEARTBEAT_INTERVAL_S, self._standing.beat)),
             asyncio.create_task(self._every(RECONCILE_INTERVAL_S, self._reconcile)),
             asyncio.create_task(self._every(PULSE_INTERVAL_S, self._pulse.share)),
+            asyncio.create_task(self._every(FIGURES_INTERVAL_S, self._pulse.flush)),
         ]
         try:
             await self._begin()
@@ -368,6 +371,8 @@ class Executor:
             await asyncio.wait_for(self._recorder.flushed(), 5)
         except TimeoutError:
             logger.warning("executor_stopped_with_unrecorded_moves")
+        with contextlib.suppress(DatabaseError, TimeoutError):
+            await asyncio.wait_for(self._pulse.flush(), 2)
 
 
 def _credential(order: WorkingOrder) -> str | None:

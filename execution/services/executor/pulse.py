@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,12 @@ import structlog
 
 from execution.domain import breaker as rules_of
 from execution.domain.breaker import Breaker, BreakerState, Outcome
+from execution.domain.rollups import Tally
 from execution.domain.router import Facts
 from execution.exchanges.errors import NotSent
 from execution.selectors.breakers import Key
 from execution.selectors.facts import refresh_facts
-from execution.services import breakers
+from execution.services import breakers, rollups
 from execution.services.breakers import Observed
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.observing import Call, CallKind
@@ -42,11 +44,16 @@ class Pulse:
         self._unshared: deque[Observed] = deque()
         self._probes: Counter[str] = Counter()
         self._sharing = asyncio.Lock()  # two rounds at one time would count the same calls twice
+        self._tally = Tally()
         self.ahead: dict[Key, Breaker] = {}
         """Breakers whose newest calls the others do not know yet."""
 
     def note(self, call: Call) -> None:
         """See `Watch.note`."""
+        now = time.monotonic()
+        self._tally.add(call.exchange, call.kind.value, now, None if call.failed else call.took_s * 1000)
+        if call.is_book:
+            self._tally.saw_book(call.exchange, now)
         if call.kind != CallKind.PLACE:
             return
         at = datetime.fromtimestamp(call.at, UTC)
@@ -59,13 +66,15 @@ class Pulse:
     @contextmanager
     def admitted(self, exchange: str, credential: str | None) -> Iterator[None]:
         """A placement that the breakers let through. Raises NotSent where one is open or has its probes out already."""
-        key: Key = (exchange, None)
+        asked: list[tuple[Key, ReasonCode]] = [((exchange, None), ReasonCode.CIRCUIT_OPEN)]
+        if credential is not None:
+            asked.append(((exchange, credential), ReasonCode.KEYS_CIRCUIT_OPEN))
         probing = False
-        for each, code in ((key, ReasonCode.CIRCUIT_OPEN), ((exchange, credential), ReasonCode.KEYS_CIRCUIT_OPEN)):
-            known = self._known(each) if each != key or code == ReasonCode.CIRCUIT_OPEN else None
+        for key, code in asked:
+            known = self._known(key)
             if known is None:
                 continue
-            rules = breakers.rules_for(self._policy(), each)
+            rules = breakers.rules_for(self._policy(), key)
             state = rules_of.at(known, rules, datetime.now(UTC)).state
             if state == BreakerState.OPEN:
                 raise NotSent(code, f"Its breaker is open: {known.cause}")
@@ -94,6 +103,17 @@ class Pulse:
             self._unshared.popleft()
         left = {call.key for call in self._unshared}
         self.ahead = {key: breaker for key, breaker in self.ahead.items() if key in left}
+
+    async def flush(self) -> None:
+        """Add what was counted to the rows of all workers. Raises django.db.Error; it is tried again then."""
+        now = time.monotonic()
+        calls, books = self._tally.take(now)
+        try:
+            await self._database.run(rollups.add, calls)
+        except BaseException:
+            self._tally.give_back(calls, now)
+            raise
+        await self._database.run(rollups.saw_books, books)
 
     def _is_news(self, key: Key, breaker: Breaker) -> bool:
         """Whether this worker's copy of the shared rows still says otherwise."""
