@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
+from execution.admin.breaker import BreakerActions, BreakerFilter
 from execution.admin.charts import latency_chart
-from execution.display.words import exchange_word
+from execution.display.words import breaker_word, exchange_word
 from execution.domain.health import HealthStatus
 from execution.selectors.exchange_page import Load, exchange_page, loads
 from execution.selectors.exchange_status import exchange_status
@@ -20,7 +21,7 @@ from execution.selectors.facts import current_facts
 from policies.admin.base import PolicyAdmin
 from policies.admin.dialogs import HaltRow
 from policies.display.formats import fee, latency
-from policies.display.words import mode_label, number, on_off, since_tag
+from policies.display.words import mode_label, number, since_tag
 from policies.domain.policy import Scope
 from policies.models import Exchange
 from policies.snapshot import current_policy
@@ -46,20 +47,22 @@ class HealthFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Exchange)
-class ExchangeAdmin(HaltRow, PolicyAdmin):
+class ExchangeAdmin(BreakerActions, HaltRow, PolicyAdmin):
     halt_scope = Scope.EXCHANGE
     empty_text = "No exchange matches."
-    list_display = ("exchange", "state", "since", "answers_in", "fees", "in_flight", "in_mode", "switch")
+    list_display = ("exchange", "state", "since", "answers_in", "fees", "in_flight", "in_mode", "circuit")
     list_display_links = ("exchange",)
     list_filter = (
         ("enabled", BooleanRadioFilter),
         ("mode", ChoicesDropdownFilter),
         HealthFilter,
+        BreakerFilter,
     )
     search_fields = ("slug", "name")
     search_help_text = "Name"
     ordering = (_WORST_FIRST.asc(), "slug")
-    actions_row = ("halt",)
+    actions_row = ("halt", "open_breaker", "close_breaker", "let_go")
+    actions_detail = ("open_breaker", "close_breaker", "let_go")
     change_form_outer_before_template = "desk/exchange_now.html"
     fieldsets = (
         ("Identity", {"fields": ("slug", "name", "region")}),
@@ -148,6 +151,6 @@ class ExchangeAdmin(HaltRow, PolicyAdmin):
     def in_mode(self, row: Exchange) -> SafeString:
         return mode_label(row.mode)
 
-    @display(description="Enabled", ordering="enabled")  # type: ignore[untyped-decorator]
-    def switch(self, row: Exchange) -> SafeString:
-        return on_off(row.enabled)
+    @display(description="Breaker")  # type: ignore[untyped-decorator]
+    def circuit(self, row: Exchange) -> SafeString:
+        return breaker_word(row.status)  # type: ignore[attr-defined]

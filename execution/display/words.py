@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
 
+from execution.domain.breaker import BreakerState
 from execution.domain.health import HealthStatus
 from execution.domain.orders import OrderStatus, SignalStatus
 from execution.models import Order
@@ -44,6 +45,13 @@ HEALTH_WORDS: dict[str, tuple[str, Tone]] = {
     HealthStatus.MAINTENANCE: ("MAINTENANCE", Tone.BUSY),
     HealthStatus.UNKNOWN: ("UNCHECKED", Tone.WATCH),
 }
+BREAKER_WORDS: dict[str, tuple[str, Tone]] = {
+    BreakerState.CLOSED: ("CLOSED", Tone.OK),
+    BreakerState.HALF_OPEN: ("HALF OPEN", Tone.WATCH),
+    BreakerState.OPEN: ("OPEN", Tone.ACT),
+}
+BAN_WORDS: dict[str, tuple[str, Tone]] = {"allowed": ("ALLOWED", Tone.OK), "banned": ("BANNED", Tone.ACT)}
+_EVENT_WORDS = {**HEALTH_WORDS, **BREAKER_WORDS, **BAN_WORDS}
 
 
 def order_tone(order: Order, now: datetime) -> tuple[str, Tone]:
@@ -69,6 +77,17 @@ def signal_word(status: str) -> SafeString:
 def health_word(status: str) -> SafeString:
     """A health status as stored."""
     return word(*HEALTH_WORDS.get(status, ("UNCHECKED", Tone.WATCH)))
+
+
+def event_word(status: str) -> SafeString:
+    """A state in the health log: of health, of a breaker, or of a ban."""
+    return word(*_EVENT_WORDS.get(status, (status.upper() or "–", Tone.WATCH)))
+
+
+def breaker_word(status: ExchangeStatus) -> SafeString:
+    """The breaker's state, with its sentence in the tooltip. What a person holds says so."""
+    text, tone = BREAKER_WORDS[status.breaker.state]
+    return word(f"{text}, held" if status.breaker.forced else text, tone, status.breaker_text)
 
 
 def exchange_word(status: ExchangeStatus) -> SafeString:

@@ -146,7 +146,7 @@ def _exchanges(policy: Policy, facts: Facts, now: datetime) -> list[Item]:
             status.slug,
         )
         for status in all_statuses(policy, facts, now)
-        if status.word in {"DOWN", "DEGRADED", "STALE", "UNCHECKED"}
+        if status.word in {"DOWN", "DEGRADED", "STALE", "UNCHECKED", "BREAKER OPEN", "PROBING", "BANNED"}
     ]
 
 

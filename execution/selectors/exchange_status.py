@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from execution.domain.breaker import Breaker, BreakerState
 from execution.domain.health import Health
 from execution.domain.router import Facts, health_problem
+from execution.selectors.breakers import breaker_now, breaker_sentence
 from policies.display.formats import age_since, latency
 from policies.display.words import Tone
 from policies.domain.policy import ExchangePolicy, Policy, Scope, TradingStatus
@@ -23,6 +25,8 @@ class ExchangeStatus:
     sentence: str
     since: datetime | None
     health: Health | None
+    breaker: Breaker
+    breaker_text: str
     halted: TradingStatus
 
 
@@ -32,13 +36,18 @@ _WORDS = {
     ReasonCode.UNHEALTHY: ("DEGRADED", Tone.WATCH),
     ReasonCode.RATE_LIMITED: ("BANNED", Tone.ACT),
 }
+_BREAKER_WORDS = {
+    BreakerState.OPEN: ("BREAKER OPEN", Tone.ACT),
+    BreakerState.HALF_OPEN: ("PROBING", Tone.WATCH),
+}
 
 
 def exchange_status(policy: Policy, facts: Facts, slug: str, now: datetime) -> ExchangeStatus:
-    """Switched off, then halted, then maintenance, then health: the first that applies."""
+    """Switched off, then halted, then maintenance, then health, then the breaker: the first that applies."""
     exchange = policy.exchanges[slug]
     state = policy.states.get((Scope.EXCHANGE, slug))
-    word, tone, sentence, since = _told(policy, facts, slug, now)
+    breaker = breaker_now(policy, facts.breakers, slug, now)
+    word, tone, sentence, since = _told(policy, facts, slug, breaker, now)
     return ExchangeStatus(
         slug=slug,
         name=exchange.name,
@@ -47,6 +56,8 @@ def exchange_status(policy: Policy, facts: Facts, slug: str, now: datetime) -> E
         sentence=sentence,
         since=since,
         health=facts.health.get(slug),
+        breaker=breaker,
+        breaker_text=breaker_sentence(breaker, now),
         halted=state.status if state is not None else TradingStatus.ACTIVE,
     )
 
@@ -54,7 +65,7 @@ def exchange_status(policy: Policy, facts: Facts, slug: str, now: datetime) -> E
 _Told = tuple[str, Tone, str, datetime | None]
 
 
-def _told(policy: Policy, facts: Facts, slug: str, now: datetime) -> _Told:
+def _told(policy: Policy, facts: Facts, slug: str, breaker: Breaker, now: datetime) -> _Told:
     exchange = policy.exchanges[slug]
     if not exchange.enabled:
         return "OFF", Tone.OFF, "Switched off: no new order goes there.", None
@@ -65,21 +76,25 @@ def _told(policy: Policy, facts: Facts, slug: str, now: datetime) -> _Told:
         return "REDUCE ONLY", Tone.WATCH, describe(state), state.since
     if exchange.in_maintenance(now):
         return "MAINTENANCE", Tone.BUSY, _window(exchange), exchange.maintenance_from
-    return _told_by_health(policy, facts, slug, now)
+    return _told_by_health(policy, facts, slug, breaker, now)
 
 
-def _told_by_health(policy: Policy, facts: Facts, slug: str, now: datetime) -> _Told:
+def _told_by_health(policy: Policy, facts: Facts, slug: str, breaker: Breaker, now: datetime) -> _Told:
     health = facts.health.get(slug)
     if health is None or health.checked_at is None:
         return "UNCHECKED", Tone.WATCH, f"{slug} has never been checked.", None
     problem = health_problem(policy, facts, slug, now)
+    words = "" if breaker.state == BreakerState.CLOSED else f" {breaker_sentence(breaker, now)}"
+    if problem is None and words:
+        word, tone = _BREAKER_WORDS[breaker.state]
+        return word, tone, words.strip(), breaker.since
     if problem is None:
         since = f"OK since {health.since:%Y-%m-%d %H:%M:%S} UTC ({age_since(health.since, now)})"
         return "OK", Tone.OK, f"{since}: {latency(health.latency_ewma_ms)} on average.", health.since
     code, sentence = problem
     if code not in _WORDS:
-        return "STALE", Tone.WATCH, sentence, health.checked_at
-    return *_WORDS[code], sentence, health.since
+        return "STALE", Tone.WATCH, sentence + words, health.checked_at
+    return *_WORDS[code], sentence + words, health.since
 
 
 def _window(exchange: ExchangePolicy) -> str:

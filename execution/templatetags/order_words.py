@@ -5,11 +5,13 @@ from datetime import datetime
 from django import template
 from django.utils.safestring import SafeString
 
-from execution.display.words import health_word, order_word
+from execution.display.words import breaker_word, event_word, health_word, order_word
 from execution.models import Order
 
 register = template.Library()
 register.filter("health_word", health_word)
+register.filter("event_word", event_word)
+register.filter("breaker_word", breaker_word)
 
 
 @register.filter
