@@ -19,13 +19,16 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Every one through `admin_view`: nobody sees them without logging in."""
-        from execution.admin import attention, desk, halt, record
+        from execution.admin import attention, desk, exchange_status, halt, record
 
         views = (
             ("desk/part/", desk.desk_part, "desk_part"),
             ("desk/chart/", desk.desk_chart, "desk_chart"),
             ("needs-attention/", attention.needs_attention, "needs_attention"),
             ("needs-attention/part/", attention.attention_part, "attention_part"),
+            ("exchange-status/", exchange_status.exchange_status, "exchange_status"),
+            ("exchange-status/part/", exchange_status.exchange_status_part, "exchange_status_part"),
+            ("exchange-status/history/", exchange_status.exchange_status_history, "exchange_status_history"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),
             ("denials/", record.denials, "denials"),

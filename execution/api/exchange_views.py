@@ -1,5 +1,6 @@
 """What the exchanges are and list: health as the router sees it, and the pairs orders are checked against."""
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -11,7 +12,9 @@ from execution.api import serializers as out
 from execution.models import Market
 from execution.selectors.facts import glued_symbols
 from execution.selectors.status_report import exchange_reports
+from execution.services.budgets import budgets_left
 from policies.domain.symbols import normalise
+from policies.snapshot import current_policy
 
 
 class ExchangeStatusView(APIView):
@@ -21,8 +24,10 @@ class ExchangeStatusView(APIView):
 
     @extend_schema(responses={200: out.ExchangeStatusOut(many=True)})
     def get(self, request: Request) -> Response:
-        """Health of every exchange as the router sees it now."""
-        return Response(out.ExchangeStatusOut(exchange_reports(), many=True).data)
+        """Health and breaker of every exchange as the router sees them now, and how it did lately."""
+        share = settings.ENV["RATE_LIMIT_SHARE"]
+        budgets = budgets_left(settings.REDIS_URL, current_policy().exchanges, share=share)
+        return Response(out.ExchangeStatusOut(exchange_reports(budgets), many=True).data)
 
 
 class MarketsView(APIView):

@@ -173,6 +173,51 @@ class PositionOut(RowOut[Position]):
         ]  # fmt: skip
 
 
+def _share(text: str) -> serializers.FloatField:
+    return serializers.FloatField(allow_null=True, help_text=f"{text} 0 to 1; null: not known.")
+
+
+class BreakerOut(serializers.Serializer[Any]):
+    """The exchange's circuit breaker."""
+
+    state = serializers.CharField(help_text="closed, half_open or open.")
+    since = serializers.DateTimeField(allow_null=True, help_text="null: it never counted anything.")
+    next_probe_at = serializers.DateTimeField(allow_null=True)
+    failures_in_row = serializers.IntegerField()
+    held = serializers.BooleanField(help_text="A person opened or closed it.")
+    detail = serializers.CharField()
+
+
+class LatencyOut(serializers.Serializer[Any]):
+    """Answers to questions about market data, last hour, in milliseconds. band: the smallest bound the median keeps."""
+
+    p50 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+    band = serializers.CharField(allow_blank=True, help_text="≤ 50, 100, 200 or 500 ms, or > 500 ms.")
+
+
+class ChannelOut(serializers.Serializer[Any]):
+    """One thing we ask of the exchange. Shown, and not used for routing."""
+
+    status = serializers.CharField(help_text="ok, degraded, down; unknown: not asked in half an hour.")
+    success_rate = _share("Calls of the last hour that the exchange did not fail.")
+
+
+class ChannelsOut(serializers.Serializer[Any]):
+    data = ChannelOut()
+    trade = ChannelOut()
+    cancel = ChannelOut()
+
+
+class UptimeOut(serializers.Serializer[Any]):
+    """Minutes in which it answered, of those in which it was asked."""
+
+    hour = _share("Last hour.")
+    day = _share("Last 24 hours.")
+    month = _share("Last 30 days.")
+
+
 class ExchangeStatusOut(serializers.Serializer[Any]):
     """One exchange as the router sees it now."""
 
@@ -193,6 +238,13 @@ class ExchangeStatusOut(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
     markets = serializers.IntegerField(help_text="Pairs it lists.")
     orders_in_flight = serializers.IntegerField()
+    breaker = BreakerOut()
+    latency = LatencyOut()
+    channels = ChannelsOut()
+    uptime = UptimeOut()
+    book_age_s = serializers.FloatField(allow_null=True, help_text="Since a worker last received an order book.")
+    budget_left = _share("Of its request limits for our address, usable at once.")
+    maintenance_until = serializers.DateTimeField(allow_null=True, help_text="Entered by an operator.")
 
 
 class MarketOut(RowOut[Market]):

@@ -49,12 +49,12 @@ def breaker_sentence(breaker: Breaker, now: datetime) -> str:
     words = {BreakerState.CLOSED: "closed", BreakerState.OPEN: "open", BreakerState.HALF_OPEN: "half open"}
     state = f"Breaker {words[breaker.state]}"
     if breaker.forced:
-        until = _left(breaker.forced_until, now)
+        until = age_left(breaker.forced_until, now)
         return _with_cause(
             f"{state}, held by a person {f'for {until} more' if until else 'until they let go'}", breaker
         )
     if breaker.state == BreakerState.OPEN:
-        left = _left(breaker.open_until, now)
+        left = age_left(breaker.open_until, now)
         return _with_cause(f"{state}, next probe in {left}" if left else state, breaker)
     if breaker.state == BreakerState.HALF_OPEN:
         return _with_cause(f"{state}, probes go there: {breaker.successes} answered so far", breaker)
@@ -63,7 +63,8 @@ def breaker_sentence(breaker: Breaker, now: datetime) -> str:
     return f"{state}."
 
 
-def _left(until: datetime | None, now: datetime) -> str:
+def age_left(until: datetime | None, now: datetime) -> str:
+    """`48 s`; empty without an end."""
     return "" if until is None else age((until - now).total_seconds())
 
 

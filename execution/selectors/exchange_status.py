@@ -6,7 +6,7 @@ from datetime import datetime
 from execution.domain.breaker import Breaker, BreakerState
 from execution.domain.health import Health
 from execution.domain.router import Facts, health_problem
-from execution.selectors.breakers import breaker_now, breaker_sentence
+from execution.selectors.breakers import age_left, breaker_now, breaker_sentence
 from policies.display.formats import age_since, latency
 from policies.display.words import Tone
 from policies.domain.policy import ExchangePolicy, Policy, Scope, TradingStatus
@@ -27,7 +27,15 @@ class ExchangeStatus:
     health: Health | None
     breaker: Breaker
     breaker_text: str
+    breaker_left: str
     halted: TradingStatus
+
+    @property
+    def typical_ms(self) -> float | None:
+        """Typical answer of the last hour; before that is known, the average of the checks."""
+        if self.health is None:
+            return None
+        return self.health.latency_p50_ms or self.health.latency_ewma_ms
 
 
 _WORDS = {
@@ -58,6 +66,7 @@ def exchange_status(policy: Policy, facts: Facts, slug: str, now: datetime) -> E
         health=facts.health.get(slug),
         breaker=breaker,
         breaker_text=breaker_sentence(breaker, now),
+        breaker_left=age_left(breaker.open_until, now),
         halted=state.status if state is not None else TradingStatus.ACTIVE,
     )
 

@@ -66,6 +66,15 @@ def percent(share: float | Decimal | None) -> str:
     return NOTHING if share is None else f"{rounded(Decimal(share) * 100, 1)} %"
 
 
+def share(value: float | None) -> str:
+    """A share of 1 where whole percents do, and never 100 % of what was not all: `97 %`, `99.9 %`, `100 %`."""
+    if value is None:
+        return NOTHING
+    if 0.99 < value < 1:
+        return f"{min(value * 100, 99.99):.2f}".rstrip("0").rstrip(".") + " %"
+    return f"{value * 100:.0f} %"
+
+
 def latency(milliseconds: float | None) -> str:
     """`184 ms`; from ten seconds on `12.4 s`."""
     if milliseconds is None:

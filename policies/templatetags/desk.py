@@ -34,6 +34,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "bps": formats.bps,
     "fee": formats.fee,
     "percent": formats.percent,
+    "share": formats.share,
     "latency": formats.latency,
     "age": formats.age,
     "instant": formats.instant,

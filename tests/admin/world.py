@@ -11,14 +11,17 @@ from django.utils import timezone
 
 from execution.domain.orders import FINAL, OrderStatus, SignalStatus
 from execution.domain.queues import QUEUES, canary_name
+from execution.domain.rollups import BUCKETS, bucket_of
 from execution.models import (
     BalanceCheck,
     BookBreak,
+    CircuitBreaker,
     Decision,
     ExchangeHealth,
     FeeTotal,
     Fill,
     HealthEvent,
+    HealthRollup,
     HealthSample,
     Heartbeat,
     Market,
@@ -564,3 +567,68 @@ def ordinary_changes(by: User) -> None:
     state = {"scope": Scope.EXCHANGE, "target": "bybit", "by": by}
     set_trading_state(**state, status=TradingStatus.HALTED, reason="withdrawals stopped, checking")
     set_trading_state(**state, status=TradingStatus.ACTIVE, reason="withdrawals work again, balances reconciled")
+
+
+def figures_of(slug: str, latency: float = 60.0, *, failing: tuple[int, int] = (0, 0), hours: int = 24) -> None:
+    """A day of counted calls; `failing`: from so many to so many minutes ago nothing was answered."""
+    HealthRollup.objects.filter(exchange_id=slug).delete()
+    start = timezone.now().replace(second=0, microsecond=0)
+    rows = []
+    for back in range(0, hours * 60, 5):
+        failed = failing[0] <= back < failing[1]
+        for kind, calls in (("data", 10), ("place", 4), ("trade", 6), ("cancel", 1)):
+            if kind == "cancel" and back % 60:
+                continue
+            histogram = [0] * BUCKETS
+            if not failed:
+                wave = 1 + (back * 37 % 100) / 250 + (2.2 if 300 < back < 340 else 0)
+                histogram[bucket_of(latency * wave)] = calls - 1
+                histogram[bucket_of(latency * wave * 2)] = 1
+            rows.append(
+                HealthRollup(
+                    exchange_id=slug, kind=kind, span_s=60, at=start - timedelta(minutes=back), calls=calls,
+                    failures=calls if failed else 0, minutes=1, minutes_up=int(not failed), latencies=histogram,
+                )
+            )  # fmt: skip
+    HealthRollup.objects.bulk_create(rows)
+
+
+def many_exchanges(count: int) -> None:
+    """As many exchanges as that, most of them well."""
+    basic = {f.attname: getattr(Exchange.objects.get(pk="kraken"), f.attname) for f in Exchange._meta.concrete_fields}
+    for number in range(Exchange.objects.count(), count):
+        Exchange.objects.create(**{**basic, "slug": f"venue{number}", "name": f"Venue {number}"})
+    all_healthy()
+    for number, slug in enumerate(Exchange.objects.values_list("slug", flat=True)):
+        figures_of(slug, 30 + 11 * number % 400)
+
+
+def failover(sender: User, primary: str = "binance", chosen: str = "bybit", minutes: float = 5) -> Decision:
+    """A signal that went elsewhere, because the breaker of its primary was open."""
+    signal = make_signal(sender, received_at=ago(minutes=minutes), exchange_id=chosen)
+    detail = "Its breaker is open until 14:02:11 UTC: 5 failures in a row: HTTP 503"
+    return decide(signal, chosen, primary=primary, candidates=candidates(chosen, **{primary: ("CIRCUIT_OPEN", detail)}))
+
+
+def night(by: User) -> World:
+    """Three in the morning: one exchange down, one whose breaker is open, one slow; signals go elsewhere."""
+    world = calm_day(3)
+    for number, slug in enumerate(Exchange.objects.values_list("slug", flat=True)):
+        figures_of(slug, 34 + 21 * number, failing={"binance": (0, 15), "okx": (0, 25)}.get(slug, (0, 0)))
+    healthy(
+        "binance", 0, status="down", since=ago(minutes=14), last_error="HTTP 503: service unavailable",
+        latency_ewma_ms=None, consecutive_failures=28,
+    )  # fmt: skip
+    healthy("kraken", 612.0, status="degraded", since=ago(minutes=12))
+    for slug, cause in (("binance", "28 failures in a row: HTTP 503"), ("okx", "6 of 9 calls failed: HTTP 502")):
+        CircuitBreaker.objects.update_or_create(
+            exchange_id=slug,
+            credential=None,
+            defaults={
+                "state": "open", "since": ago(minutes=1), "open_until": timezone.now() + timedelta(seconds=48),
+                "trips": 2, "cause": cause,
+            },
+        )  # fmt: skip
+    for n in range(12):
+        failover(world.sender, "binance", ("bybit", "kucoin")[n % 2], minutes=n + 0.5)
+    return world

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
 from execution.models import Order, Orphan, Reconciliation
+from execution.selectors import status_page
 from policies.models import FailoverChain, StrategyPolicy, TradingPermission, TradingState
 from tests.admin import world
 
@@ -69,6 +70,24 @@ def test_calm(shoot: Callable[..., Page], boss: User) -> None:
     shoot(boss, "/admin/execution/position/", "positions")
     shoot(boss, "/admin/policies/tradingstate/", "kill-switch")
     shoot(boss, "/admin/auth/user/", "users")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("count", [3, 8, 50])
+def test_exchange_status(
+    open_as: Callable[..., Page], boss: User, theme: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if count == 50:
+        world.many_exchanges(50)
+    world.night(boss)
+    if count == 3:
+        few = ("binance", "okx", "kraken")
+        told = status_page.all_statuses
+        monkeypatch.setattr(status_page, "all_statuses", lambda *facts: [s for s in told(*facts) if s.slug in few])
+    page = open_as(boss, "/admin/exchange-status/", viewport={"width": 1440, "height": 900}, color_scheme=theme)
+    page.wait_for_load_state("networkidle")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=FOLDER / f"exchange-status-{count}-{theme}.png")
 
 
 def test_readme(open_as: Callable[..., Page], boss: User) -> None:
