@@ -84,7 +84,8 @@ class Evidence:
     positions: bought and sold base units per key. moved, held: change of all accounts' totals, and of what our
     positions say they hold, per (exchange, asset). accepted: key -> signal id as clients were told. broken: answers
     that contradict each other. mended_at: when the last fault was over. alarms: what the platform itself reports that
-    nobody has caused: orders it cannot explain, balances that differ, halts.
+    nobody has caused: orders it cannot explain, balances that differ, halts. never_accepted: keys whose clients gave up
+    a minute after the last fault.
     """
 
     signals: dict[str, SignalFacts] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Evidence:
     broken: Sequence[str] = ()
     mended_at: datetime | None = None
     alarms: Sequence[str] = ()
+    never_accepted: Sequence[str] = ()
 
     def order_of(self, placement: Placement) -> OrderFacts | None:
         """Our order behind a placement: by our id, else by the exchange's."""

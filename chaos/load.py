@@ -13,10 +13,12 @@ from typing import Any
 import aiohttp
 
 GIVE_UP_S = 60.0
-"""After this a client stops trying: the signal was never accepted, which is an outage but no loss."""
+"""So long after everything is mended a client that has not heard a 2xx stops trying."""
 
 TIMEOUT_S = 3.0
-PAUSE_S = (0.1, 0.6)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 3.0
+"""Clients pause longer each time, with jitter: as well-made clients do."""
+
 EXCHANGES = ("binance", "bybit", "okx", "kucoin", "kraken", "firi", "coinbase", "alpaca")
 _TRY_AGAIN = {408, 409, 425, 429}
 
@@ -105,11 +107,16 @@ class Load:
         self._random = Random(f"clients:{seed}")  # noqa: S311 - repeatable on purpose
         self.promises = Promises()
         self.cancelled = 0
+        self._until = float("inf")
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
 
     def start(self) -> None:
         """Begin posting."""
         self._thread.start()
+
+    def mended(self) -> None:
+        """Nothing is broken any more: patience is limited from now on."""
+        self._until = time.monotonic() + GIVE_UP_S
 
     @property
     def running(self) -> bool:
@@ -146,16 +153,20 @@ class Load:
         self, session: aiohttp.ClientSession, post: Post, items: Mapping[str, Mapping[str, Any]]
     ) -> bool:
         waiting = dict(items)
-        deadline = time.monotonic() + GIVE_UP_S
+        tries = 0
         while waiting:
-            if time.monotonic() > deadline:
+            if time.monotonic() > self._until:
                 self.promises.given_up += waiting
                 return False
             for key in await self._post(session, post, waiting):
                 waiting.pop(key)
             if waiting:
-                await asyncio.sleep(self._random.uniform(*PAUSE_S))
+                await self._pause(tries)
+                tries += 1
         return True
+
+    async def _pause(self, tries: int) -> None:
+        await asyncio.sleep(min(FIRST_PAUSE_S * 1.6**tries, LONGEST_PAUSE_S) * self._random.uniform(0.5, 1.5))
 
     async def _post(
         self, session: aiohttp.ClientSession, post: Post, items: Mapping[str, Mapping[str, Any]]
@@ -186,13 +197,14 @@ class Load:
 
     async def _cancel(self, session: aiohttp.ClientSession, post: Post, item: Item) -> None:
         path = f"/api/signals/{self.promises.accepted[item.key]}/cancel"
-        deadline = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < deadline:
+        tries = 0
+        while time.monotonic() < self._until:
             status, _ = await self._call(session, post.user, path, None, "")
             if status in {200, 202, 409}:
                 self.cancelled += status != 409
                 return
-            await asyncio.sleep(self._random.uniform(*PAUSE_S))
+            await self._pause(tries)
+            tries += 1
 
     async def _call(self, session: aiohttp.ClientSession, user: int, path: str, body: Any, key: str) -> tuple[int, Any]:
         """Status (0: no answer) and body."""

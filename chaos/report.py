@@ -31,8 +31,6 @@ def print_outcome(console: Console, outcome: Outcome, command: str) -> None:
         count = verdict.count(invariant)
         table.add_row(invariant, verdict.checked.get(invariant, ""), f"[red]{count}" if count else "[green]0")
     console.print(table)
-    if figures["given_up"]:
-        console.print(f"{figures['given_up']:.0f} signals were never accepted: their clients gave up.")
     if verdict.holds:
         return
     console.print(f"\n[red]Violated. Repeat with: {command}")

@@ -51,12 +51,12 @@ def run_seed(everything: Arena, seed: int, tier: Tier, note: Note) -> Outcome:
     everything.wait_until_usable()
     started = time.monotonic()
     faults = schedule(seed, tier)
-    load, breaker = _attack(everything, seed, tier, faults, note)
-    mended_at = datetime.now(UTC)
+    load, breaker, mended_at = _attack(everything, seed, tier, faults, note)
     attacked = time.monotonic()
     _wait_until_quiet(everything, note)
     evidence = collect(everything, load)
     evidence.mended_at = mended_at
+    evidence.never_accepted = load.promises.given_up
     figures = {
         "seed": seed,
         "signals": len(evidence.signals),
@@ -73,7 +73,9 @@ def run_seed(everything: Arena, seed: int, tier: Tier, note: Note) -> Outcome:
     return Outcome(seed, judge(evidence), evidence, faults, rounded)
 
 
-def _attack(everything: Arena, seed: int, tier: Tier, faults: list[Fault], note: Note) -> tuple[Load, Breaker]:
+def _attack(
+    everything: Arena, seed: int, tier: Tier, faults: list[Fault], note: Note
+) -> tuple[Load, Breaker, datetime]:
     for exchange in EXCHANGES:
         rate = sum(PLACEMENT_FAULTS.values()) / 100
         everything.control.configure(exchange, fault_rate=rate, fault_weights=dict(PLACEMENT_FAULTS))
@@ -82,7 +84,7 @@ def _attack(everything: Arena, seed: int, tier: Tier, faults: list[Fault], note:
     breaker = Breaker(everything, faults)
     load.start()
     breaker.start()
-    while load.running or not breaker.over:
+    while not breaker.over or breaker.elapsed < tier.seconds:
         everything.platform.tick()
         for fault in breaker.tick():
             note(f"{len(load.promises.accepted):,} of {tier.orders:,} accepted · {fault}")
@@ -90,7 +92,13 @@ def _attack(everything: Arena, seed: int, tier: Tier, faults: list[Fault], note:
     breaker.mend()
     for exchange in EXCHANGES:
         everything.control.configure(exchange, fault_rate=0)
-    return load, breaker
+    mended_at = datetime.now(UTC)
+    load.mended()
+    while load.running:
+        everything.platform.tick()
+        note(f"all mended · {len(load.promises.accepted):,} of {tier.orders:,} accepted")
+        time.sleep(TICK_S)
+    return load, breaker, mended_at
 
 
 def mids(everything: Arena) -> dict[tuple[str, str], float]:

@@ -130,6 +130,8 @@ def _in_time(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
     )
     if last > FINAL_WITHIN_S:
         yield Finding(Invariant.IN_TIME, f"the last signal ended {last:.0f} s after the last fault")
+    for key in evidence.never_accepted:
+        yield Finding(Invariant.IN_TIME, f"{key} was still not accepted {FINAL_WITHIN_S:.0f} s after the last fault")
     for order_id, seconds in doubts.items():
         if seconds > UNKNOWN_WITHIN_S:
             yield Finding(Invariant.IN_TIME, f"order {order_id} was unknown for {seconds:.0f} s", (order_id,))

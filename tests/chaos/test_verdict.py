@@ -110,6 +110,10 @@ def test_a_signal_that_takes_too_long():
     assert broken(lambda e: signal(e, final_at=after(61))) == {Invariant.IN_TIME}
 
 
+def test_a_client_that_is_never_heard():
+    assert broken(lambda e: setattr(e, "never_accepted", ["k9"])) == {Invariant.IN_TIME}
+
+
 def test_an_order_that_is_unknown_for_too_long():
     slow = (Event(NOW, "", "submitting"), Event(NOW, "submitting", "unknown"), Event(after(121), "unknown", "filled"))
 
