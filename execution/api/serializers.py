@@ -205,7 +205,7 @@ class ChannelOut(serializers.Serializer[Any]):
 
 
 class ChannelsOut(serializers.Serializer[Any]):
-    data = ChannelOut()
+    data = ChannelOut()  # type: ignore[assignment]
     trade = ChannelOut()
     cancel = ChannelOut()
 
