@@ -18,8 +18,7 @@ from execution.models import Heartbeat, Order, Signal
 from policies.models import Exchange
 from routing_platform import redis_urls
 from routing_platform.local import paths
-from tests.stack.conftest import Traders, add_traders, platform_stack, wait_until_final, wait_until_usable
-from tests.stack.truth import placements_per_order
+from tests.stack.conftest import Traders, add_traders, differences, platform_stack, wait_until_final, wait_until_usable
 
 pytestmark = pytest.mark.stack
 ROUTE = {"symbol": "BTC/USDT", "side": "buy", "amount": "0.01"}
@@ -159,7 +158,7 @@ def test_a_worker_survives_every_message_and_sends_nothing_twice(stack, broker, 
     assert set(accepted) == {202}
     assert set(Signal.objects.values_list("status", flat=True)) == {"filled"}
     assert Order.objects.count() == 40
-    assert set(placements_per_order(stack.simulator.control).values()) == {1}
+    assert differences(stack.simulator.control, traders=1) == []
     assert not bomb.exists()
     assert not Heartbeat.objects.filter(name__contains="no such queue").exists()
     with Redis.from_url(broker) as redis:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
+from chaos.evidence import gather
+from chaos.verdict import judge
 from execution.models import Signal
 from execution.simulator.client import SimulatorControl
 from policies.domain.policy import Mode
@@ -135,3 +138,18 @@ def wait_until_final(count: int, within_s: float) -> None:
     waiting = Signal.objects.filter(final_at=None)
     orders = list(waiting.values_list("status", "orders__status", "orders__exchange_id", "orders__reason_detail")[:10])
     raise AssertionError(f"{waiting.count()} of {count} signals not final after {within_s} s: {orders}")
+
+
+def placed_ids(control: SimulatorControl) -> list[str]:
+    """Our id of every order that any exchange has, as often as it has it."""
+    return [order["client_order_id"] for exchange in BALANCES for order in control.ledger(exchange)]
+
+
+def differences(control: SimulatorControl, traders: int) -> list[str]:
+    """What the exchanges and we do not agree on, in words."""
+    began = {
+        (exchange, asset): traders * Decimal(amount)
+        for exchange, balances in BALANCES.items()
+        for asset, amount in balances.items()
+    }
+    return [finding.text for finding in judge(gather(control, BALANCES, began)).findings]

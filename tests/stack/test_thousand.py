@@ -2,16 +2,12 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 
 import pytest
 from django.db.models import Count
 
-from chaos.evidence import gather
-from chaos.verdict import judge
 from execution.models import OrderEvent, Signal
-from routing_platform.local.installation import BALANCES
-from tests.stack.conftest import wait_until_final
+from tests.stack.conftest import differences, wait_until_final
 
 pytestmark = pytest.mark.stack
 USERS, PER_USER = 20, 50
@@ -64,10 +60,4 @@ def test_every_signal_ends_once_with_a_reason_and_both_books_agree(stack, trader
         faults.update(figures["faults"])
     assert sum(faults.values()) > 50
     assert OrderEvent.objects.filter(new_status="unknown").exists()
-    began = {
-        (exchange, asset): USERS * Decimal(amount)
-        for exchange, balances in BALANCES.items()
-        for asset, amount in balances.items()
-    }
-    verdict = judge(gather(control, BALANCES, began))
-    assert [finding.text for finding in verdict.findings] == []
+    assert differences(control, traders=USERS) == []
