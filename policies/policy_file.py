@@ -42,8 +42,14 @@ def dump() -> str:
 
 
 def plan(text: str) -> list[Change]:
-    """The changes that applying this file would make. Raises PolicyFileError."""
-    return [change for _, _, _, changes in _planned(text) for change in changes]
+    """The changes that applying this file would make: they are made and taken back, so that no refusal comes later.
+
+    Raises PolicyFileError.
+    """
+    with transaction.atomic():
+        changes = apply(text, reason="Tried, and taken back.", by=None)
+        transaction.set_rollback(True)
+    return changes
 
 
 @transaction.atomic

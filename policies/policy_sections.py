@@ -13,13 +13,12 @@ from policies.domain.permissions import parse_order_size, parse_pair_pattern
 from policies.models import (
     Exchange,
     FailoverChain,
-    FailoverStep,
     OrderSizeLimit,
     RoutingSettings,
     StrategyPolicy,
     TradingPermission,
 )
-from policies.models.failover import check_chain
+from policies.services import set_chain
 
 Values = dict[str, Any]
 Converter = Callable[[Any], Any]
@@ -83,6 +82,15 @@ def _slugs(value: Any) -> list[str]:
 
 def _slugs_or_all(value: Any) -> list[str] | str:
     return "all" if value == "all" else sorted(_slugs(value))
+
+
+def _weights(value: Any) -> dict[str, int]:
+    """`{binance: 3, kraken: 1}`, or a list where all weigh the same."""
+    if isinstance(value, list):
+        return dict.fromkeys(sorted(_slugs(value)), 1)
+    if not isinstance(value, dict):
+        raise ValueError("must be exchanges with their weights, e.g. {binance: 3, kraken: 1}, or a list of exchanges.")
+    return {_text(slug): _whole(weight) for slug, weight in sorted(value.items())}
 
 
 def _pairs(value: Any) -> list[str]:
@@ -165,7 +173,7 @@ class _RoutingSettings:
     fields: Mapping[str, Converter] = _of_model(
         RoutingSettings,
         (
-            "default_exchange", "on_unknown_exchange", "on_all_unhealthy", "on_missing_credential",
+            "default_exchange", "on_unknown_exchange", "on_all_unhealthy", "beyond_chain", "on_missing_credential",
             "on_extra_precision", "max_slippage_bps", "price_collar_bps", "book_max_age_s", "signal_max_age_s",
         ),
     )  # fmt: skip
@@ -184,16 +192,20 @@ class _RoutingSettings:
 
 class _Strategies:
     name = "strategies"
-    fields: Mapping[str, Converter] = _of_model(
-        StrategyPolicy, ("exchange", "mode", "execution_method", "enabled", "notes")
-    )
+    fields: Mapping[str, Converter] = {
+        **_of_model(StrategyPolicy, ("exchange", "route_by", "mode", "execution_method", "enabled", "notes")),
+        "balanced_over": _weights,
+    }
 
     def rows(self) -> Iterable[str]:
         return StrategyPolicy.objects.values_list("strategy_id", flat=True)
 
     def read(self, key: str) -> Values:
         row = StrategyPolicy.objects.filter(strategy_id=key).first()
-        return _read_fields(row, self.fields) if row else dict.fromkeys(self.fields)
+        if row is None:
+            return dict.fromkeys(self.fields)
+        values = _read_fields(row, self.fields)
+        return {**values, "balanced_over": dict(sorted(row.balanced_over.items()))}
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
         row = StrategyPolicy.objects.filter(strategy_id=key).first() or StrategyPolicy(strategy_id=key)
@@ -202,7 +214,9 @@ class _Strategies:
 
 class _Chains:
     name = "failover_chains"
-    fields: Mapping[str, Converter] = {"enabled": _boolean, "steps": _slugs, "notes": _text}
+    fields: Mapping[str, Converter] = {
+        "enabled": _boolean, "steps": _slugs, "ordering": _text, "region": _text, "notes": _text
+    }  # fmt: skip
 
     def rows(self) -> Iterable[str]:
         return FailoverChain.objects.values_list("primary_id", flat=True)
@@ -213,19 +227,11 @@ class _Chains:
         row = FailoverChain.objects.filter(primary_id=key).first()
         if row is None:
             return dict.fromkeys(self.fields)
-        return {"enabled": row.enabled, "steps": list(row.slugs()), "notes": row.notes}
+        plain_fields = {name: getattr(row, name) for name in ("enabled", "ordering", "region", "notes")}
+        return {**plain_fields, "steps": list(row.slugs())}
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
-        row = FailoverChain.objects.filter(primary_id=key).first() or FailoverChain(primary_id=key)
-        steps = values.pop("steps", None)
-        _write_fields(row, values, reason, by)
-        if steps is not None:
-            check_chain(key, steps, list(Exchange.objects.filter(enabled=True).values_list("slug", flat=True)))
-            for step in row.steps.all():
-                step._change_reason, step._history_user = reason, by  # type: ignore[attr-defined]
-                step.delete()
-            for position, slug in enumerate(steps):
-                _save(FailoverStep(chain=row, exchange_id=slug, position=position), reason, by)
+        set_chain(key, values.pop("steps", None), reason=reason, by=by, **values)
 
 
 class _Permissions:

@@ -17,11 +17,20 @@ from django.utils import timezone
 from policies import crypto
 from policies.domain.credentials import check_secrets, fields_of
 from policies.domain.permissions import parse_pair_pattern
-from policies.domain.policy import Mode, Scope, TradingStatus
-from policies.models import ApiToken, Exchange, ExchangeCredential, TradingState
+from policies.domain.policy import Mode, RouteBy, Scope, TradingStatus
+from policies.models import (
+    ApiToken,
+    Exchange,
+    ExchangeCredential,
+    FailoverChain,
+    FailoverStep,
+    StrategyPolicy,
+    TradingState,
+)
 from policies.models.api_token import TokenScope
 from policies.models.choices import KeyCheckChoices
 from policies.models.exchange import SANDBOX_EXCHANGES
+from policies.models.failover import check_chain
 
 logger = structlog.get_logger(__name__)
 
@@ -203,6 +212,46 @@ def check_networks(networks: Sequence[str]) -> list[str]:
         return [str(ipaddress.ip_network(network.strip())) for network in networks if network.strip()]
     except ValueError as e:
         raise ValidationError({"allowed_ips": [f"{e}. Write 203.0.113.7 or 203.0.113.0/24."]}) from e
+
+
+@transaction.atomic
+def set_chain(
+    primary: str, steps: Sequence[str] | None, *, reason: str, by: User | None, **values: object
+) -> FailoverChain:
+    """Replace the steps of a chain (None: leave them) and set other fields of it. Raises ValidationError."""
+    if not Exchange.objects.filter(pk=primary).exists():
+        raise ValidationError(f"There is no exchange {primary!r}.", code="primary")
+    row = FailoverChain.objects.select_for_update().filter(primary_id=primary).first()
+    if row is None:
+        row, steps = FailoverChain(primary_id=primary), steps or ()
+    if steps is not None:
+        check_chain(primary, steps, list(Exchange.objects.filter(enabled=True).values_list("slug", flat=True)))
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.full_clean()
+    save_with_history(row, reason, by)
+    if steps is not None and tuple(steps) != row.slugs():
+        _replace_steps(row, steps, reason, by)
+    return row
+
+
+def _replace_steps(row: FailoverChain, steps: Sequence[str], reason: str, by: User | None) -> None:
+    for step in row.steps.all():
+        step._change_reason, step._history_user = reason, by  # type: ignore[attr-defined]
+        step.delete()
+    for position, slug in enumerate(steps):
+        save_with_history(FailoverStep(chain=row, exchange_id=slug, position=position), reason, by)
+
+
+@transaction.atomic
+def map_strategy(strategy_id: str, exchange: str, *, reason: str, by: User | None) -> StrategyPolicy:
+    """All signals of this strategy go to one exchange. A new strategy trades on paper. Raises ValidationError."""
+    row = StrategyPolicy.objects.select_for_update().filter(strategy_id=strategy_id).first()
+    row = row or StrategyPolicy(strategy_id=strategy_id)
+    row.exchange_id, row.route_by, row.balanced_over = exchange, RouteBy.ONE_EXCHANGE.value, {}
+    row.full_clean()
+    save_with_history(row, reason, by)
+    return row
 
 
 def save_with_history(row: object, reason: str, by: User | None) -> None:

@@ -13,7 +13,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from policies.domain.policy import (
+    BeyondChain,
     BreakerRules,
+    ChainOrder,
+    ChainOrdering,
     CredentialRef,
     ExchangePolicy,
     Mode,
@@ -23,6 +26,7 @@ from policies.domain.policy import (
     OnUnknownExchange,
     PermissionRule,
     Policy,
+    RouteBy,
     RoutingRules,
     Scope,
     StrategyRule,
@@ -128,12 +132,14 @@ def compile_policy() -> Policy:
         if not connection.savepoint_ids:  # outermost: one consistent view of all tables
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        chains = list(_enabled_chains())
         return Policy(
             version=current_version(),
             rules=_rules(),
             exchanges={row.slug: _exchange(row) for row in Exchange.objects.all()},
             strategies={row.strategy_id: _strategy(row) for row in StrategyPolicy.objects.all()},
-            chains={row.primary_id: row.slugs() for row in _enabled_chains()},
+            chains={row.primary_id: row.slugs() for row in chains},
+            orderings={row.primary_id: ChainOrder(ChainOrdering(row.ordering), row.region) for row in chains},
             permissions={row.user_id: _permission(row) for row in _permissions()},
             states=_states(),
             credentials={ref.key: ref for ref in map(_credential, _credentials())},
@@ -164,6 +170,7 @@ def _rules() -> RoutingRules:
         price_collar_bps=row.price_collar_bps,
         book_max_age_s=row.book_max_age_s,
         signal_max_age_s=row.signal_max_age_s,
+        beyond_chain=BeyondChain(row.beyond_chain),
     )
 
 
@@ -195,7 +202,15 @@ def _exchange(row: Exchange) -> ExchangePolicy:
 
 
 def _strategy(row: StrategyPolicy) -> StrategyRule:
-    return StrategyRule(row.strategy_id, row.exchange_id, Mode(row.mode), row.enabled, row.execution_method)
+    return StrategyRule(
+        strategy_id=row.strategy_id,
+        exchange=row.exchange_id,
+        mode=Mode(row.mode),
+        enabled=row.enabled,
+        execution_method=row.execution_method,
+        route_by=RouteBy(row.route_by),
+        balanced_over=tuple(sorted(row.balanced_over.items())),
+    )
 
 
 def _permission(row: TradingPermission) -> PermissionRule:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from execution.display.chains import answer_sentence, answer_word, step_fate
+from execution.display.chains import answer_sentence, answer_word, order_sentence, step_fate
 from execution.display.words import exchange_word
 from execution.selectors.chains import all_chains_now, chain_now
 from execution.selectors.exchange_status import exchange_status
@@ -23,7 +23,7 @@ from policies.admin.base import PolicyAdmin, PolicyInline
 from policies.admin.changed import ChangedColumn
 from policies.display.formats import age_since, latency
 from policies.display.words import number, on_off
-from policies.domain.policy import Policy
+from policies.domain.policy import ChainOrder, ChainOrdering, Policy
 from policies.forms.failover import StepForm, StepFormSet
 from policies.models import Exchange, FailoverChain, FailoverStep
 from policies.models.failover import check_chain
@@ -82,7 +82,8 @@ class FailoverChainAdmin(ChangedColumn, PolicyAdmin):
     search_help_text = "Exchange"
     ordering = ("primary",)
     inlines = (FailoverStepInline,)
-    fieldsets = (("Chain", {"fields": ("primary", "enabled", "notes")}),)
+    fieldsets = (("Chain", {"fields": ("primary", "ordering", "region", "enabled", "notes")}),)
+    conditional_fields = {"region": "ordering == 'own_region_first'"}
 
     def get_urls(self) -> list[Any]:
         preview = self.admin_site.admin_view(self.preview)
@@ -110,7 +111,9 @@ class FailoverChainAdmin(ChangedColumn, PolicyAdmin):
         steps = [slug for slug in request.GET.get("steps", "").split(",") if slug in policy.exchanges]
         if primary not in policy.exchanges or len(steps) > len(policy.exchanges):
             return JsonResponse({"answer": "", "problem": "", "steps": {}})
-        return JsonResponse(preview(policy, primary, steps))
+        ordering = request.GET.get("ordering", "")
+        order = ChainOrder(ChainOrdering(ordering), request.GET.get("region", "")) if ordering in _ORDERINGS else None
+        return JsonResponse(preview(policy, primary, steps, order))
 
     @display(description="Primary", ordering="primary")  # type: ignore[untyped-decorator]
     def primary_slug(self, row: FailoverChain) -> str:
@@ -118,7 +121,8 @@ class FailoverChainAdmin(ChangedColumn, PolicyAdmin):
 
     @display(description="Order")  # type: ignore[untyped-decorator]
     def order(self, row: FailoverChain) -> str:
-        return " → ".join(row.slugs())
+        how = "" if row.ordering == ChainOrdering.AS_LISTED else f" ({row.get_ordering_display().lower()})"
+        return " → ".join(row.slugs()) + how
 
     @display(description="Answer now")  # type: ignore[untyped-decorator]
     def answer_now(self, row: FailoverChain) -> SafeString:
@@ -133,15 +137,18 @@ class FailoverChainAdmin(ChangedColumn, PolicyAdmin):
         return on_off(row.enabled)
 
 
-def preview(policy: Policy, primary: str, steps: list[str]) -> dict[str, Any]:
+_ORDERINGS = frozenset(ChainOrdering)
+
+
+def preview(policy: Policy, primary: str, steps: list[str], order: ChainOrder | None = None) -> dict[str, Any]:
     """The answer line, what is wrong with the order, and the cells of every step."""
     now, facts = timezone.now(), current_facts()
-    answer = chain_now(policy, facts, primary, now, steps)
+    answer = chain_now(policy, facts, primary, now, steps, order)
     checked = [health.checked_at for slug in steps if (health := facts.health.get(slug)) and health.checked_at]
     age = f" Oldest check {age_since(min(checked), now)} ago." if checked else ""
     alone = " A chain of one cannot fail over." if len(steps) == 1 else ""
     return {
-        "answer": answer_sentence(answer) + age + alone,
+        "answer": answer_sentence(answer) + order_sentence(answer, steps) + age + alone,
         "problem": _problem(primary, steps),
         "steps": {
             slug: {

@@ -14,26 +14,29 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import action, display
 
 from execution.display.chains import answer_word
-from execution.selectors.chains import all_chains_now
+from execution.selectors.chains import strategy_now
 from execution.selectors.facts import current_facts
 from execution.selectors.usage import Day, strategies_today
 from policies.admin.base import PolicyAdmin
 from policies.admin.changed import ChangedColumn
 from policies.admin.dialogs import HaltRow, find_or_404
 from policies.display.words import mode_label, number, on_off
-from policies.domain.policy import Mode, Scope
+from policies.domain.policy import Mode, Policy, RouteBy, Scope, StrategyRule
+from policies.forms.strategy import StrategyForm
 from policies.models import StrategyPolicy
 from policies.snapshot import current_policy
 
 
 @admin.register(StrategyPolicy)
 class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
+    form = StrategyForm
     halt_scope = Scope.STRATEGY
     list_display = ("strategy_id", "goes_to", "answer_now", "in_mode", "switch", "signals", "denied", "changed")
     list_filter = (
         ("enabled", BooleanRadioFilter),
         ("mode", ChoicesDropdownFilter),
         ("exchange", RelatedDropdownFilter),
+        ("route_by", ChoicesDropdownFilter),
     )
     search_fields = ("strategy_id", "notes")
     search_help_text = "Strategy or notes"
@@ -42,8 +45,9 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
     actions_detail = ("its_signals",)
     fieldsets = (
         ("What", {"fields": ("strategy_id", "enabled", "notes")}),
-        ("Where and how", {"fields": ("exchange", "mode", "execution_method")}),
+        ("Where and how", {"fields": ("exchange", "route_by", "balanced_over", "mode", "execution_method")}),
     )
+    conditional_fields = {"balanced_over": "route_by != 'one_exchange'"}
 
     @property
     def empty_text(self) -> str:  # type: ignore[override]
@@ -59,9 +63,10 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
         return rows.select_related("exchange")
 
     def prepare(self, rows: list[Any]) -> None:
-        chains, days = all_chains_now(current_policy(), current_facts(), timezone.now()), strategies_today()
+        policy, facts, now, days = current_policy(), current_facts(), timezone.now(), strategies_today()
         for row in rows:
-            row.answer = chains.get(row.exchange_id)
+            rule = policy.strategies.get(row.strategy_id)
+            row.answer = strategy_now(policy, facts, rule, now) if rule and _can_be_used(policy, rule) else None
             row.day = days.get(row.strategy_id, Day())
 
     def change_view(
@@ -96,7 +101,9 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
 
     @display(description="Goes to", ordering="exchange")  # type: ignore[untyped-decorator]
     def goes_to(self, row: StrategyPolicy) -> str:
-        return row.exchange_id
+        if row.route_by == RouteBy.ONE_EXCHANGE:
+            return row.exchange_id
+        return f"{row.route_by.replace('_', ' ')}: {', '.join(sorted(row.balanced_over))}"
 
     @display(description="Answer now")  # type: ignore[untyped-decorator]
     def answer_now(self, row: StrategyPolicy) -> SafeString:
@@ -117,3 +124,8 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
     @display(description="Denied 24 h")  # type: ignore[untyped-decorator]
     def denied(self, row: StrategyPolicy) -> SafeString:
         return number(str(row.day.denied))  # type: ignore[attr-defined]
+
+
+def _can_be_used(policy: Policy, rule: StrategyRule) -> bool:
+    exchange = policy.exchanges.get(rule.exchange)
+    return rule.route_by != RouteBy.ONE_EXCHANGE or (exchange is not None and exchange.enabled)

@@ -72,6 +72,9 @@ class CandidateOut(serializers.Serializer[Any]):
     exchange = serializers.CharField()
     code = serializers.CharField(allow_blank=True)
     detail = serializers.CharField(allow_blank=True)
+    inputs = serializers.DictField(
+        required=False, help_text="The figures that put it in its place: load, latency, weight. Only where figures did."
+    )
 
 
 class RouteOut(serializers.Serializer[Any]):
@@ -80,6 +83,9 @@ class RouteOut(serializers.Serializer[Any]):
     exchange = serializers.CharField(allow_blank=True, help_text="Empty when it would be denied.")
     source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     primary = serializers.CharField(allow_blank=True)
+    ordering = serializers.CharField(
+        allow_blank=True, help_text="How the candidates were put in order: the chain's way, or the balancer's."
+    )
     mode = serializers.CharField(allow_blank=True)
     code = serializers.CharField(allow_blank=True, help_text="Why it would be denied.")
     detail = serializers.CharField(allow_blank=True)
@@ -125,8 +131,8 @@ class DecisionOut(RowOut[Decision]):
     class Meta:
         model = Decision
         fields = [
-            "attempt", "decided_at", "policy_version", "source", "primary", "exchange", "method", "mode",
-            "reason_code", "detail", "warning", "candidates",
+            "attempt", "decided_at", "policy_version", "source", "primary", "exchange", "ordering", "method",
+            "mode", "reason_code", "detail", "warning", "candidates",
         ]  # fmt: skip
 
 

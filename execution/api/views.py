@@ -23,6 +23,7 @@ from execution.models import Signal
 from execution.selectors import owned
 from execution.services import routing
 from execution.services.cancel import cancel_order, cancel_signal
+from execution.services.decisions import candidate_body
 from execution.services.intake import NewSignal, Outcome, Receipt, store_signals
 from execution.services.waiting import final_waiter
 from policies.domain.reasons import ReasonCode
@@ -251,14 +252,12 @@ def _route_body(policy_version: int, answer: Answer | Refused) -> dict[str, Any]
         "exchange": "",
         "source": resolution.source.value if resolution else "",
         "primary": resolution.exchange if resolution else "",
+        "ordering": answer.ordering,
         "mode": "",
         "code": "",
         "detail": "",
         "warning": "",
-        "candidates": [
-            {"exchange": c.exchange, "code": c.code.value if c.code else "", "detail": c.detail}
-            for c in answer.candidates
-        ],
+        "candidates": [candidate_body(candidate) for candidate in answer.candidates],
         "policy_version": policy_version,
     }
     if isinstance(answer, Refused):

@@ -1,5 +1,7 @@
 """What a chain answers now, as words."""
 
+from collections.abc import Sequence
+
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -27,6 +29,11 @@ def answer_sentence(answer: ChainNow) -> SafeString:
     return format_html(
         "A signal for <strong>{}</strong> goes to {} now{}", answer.primary, word(answer.exchange, tone), why
     )
+
+
+def order_sentence(answer: ChainNow, listed: Sequence[str]) -> str:
+    """The order in which the exchanges are tried now, where that is not as listed."""
+    return "" if tuple(listed) == answer.order else f" Tried in this order now: {' → '.join(answer.order)}."
 
 
 def step_fate(step: Candidate, chosen: str) -> SafeString:

@@ -31,6 +31,11 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 CONTRADICTED = "It announces maintenance, and takes orders: not believed."
 
 
+SETTLED_SHARE = 0.2
+SETTLED_MS = 10.0
+"""The figure by which chains are put in order follows the average only when it has moved by this much from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One health check. latency_ms only when it was answered."""
@@ -44,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state after all checks so far."""
+    """The state after all checks so far. settled_ms: the average without its small movements; orders follow it."""
 
     status: HealthStatus
     since: datetime
@@ -56,6 +61,7 @@ class Health:
     consecutive_successes: int = 0
     last_error: str = ""
     banned_until: datetime | None = None
+    settled_ms: float | None = None
 
     def age_s(self, now: datetime) -> float | None:
         """Seconds since the last check; None before the first."""
@@ -101,10 +107,17 @@ def after_check(health: Health, check: Check, *, degraded_above_ms: int, takes_o
         checked_at=check.at,
         latency_ms=latency,
         latency_ewma_ms=average,
+        settled_ms=_settled(health.settled_ms, average),
         consecutive_failures=0,
         consecutive_successes=health.consecutive_successes + 1,
     )
     return _with_status(updated, _answering_status(updated, degraded_above_ms), check.at)
+
+
+def _settled(before: float | None, average: float) -> float:
+    if before is not None and abs(average - before) <= max(SETTLED_SHARE * before, SETTLED_MS):
+        return before
+    return average
 
 
 def _after_failure(health: Health, check: Check) -> Health:

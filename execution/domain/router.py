@@ -1,17 +1,30 @@
 """Where one signal goes, from policy, health and listings. Pure: same inputs, same answer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 
+from execution.domain.balance import Load
 from execution.domain.breaker import Breaker, BreakerState
 from execution.domain.breaker import at as breaker_at
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market
+from execution.domain.plan import Plan, plan_of
 from policies.domain import permissions, trading_state
 from policies.domain.policy import CredentialRef, Mode, PermissionRule, Policy, Scope, TradingStatus, safest
 from policies.domain.reasons import Denied, ReasonCode
-from policies.domain.routing import Candidate, Check, NoRoute, Problem, Resolution, resolve, walk
+from policies.domain.routing import (
+    Candidate,
+    Check,
+    NoRoute,
+    Problem,
+    Resolution,
+    explain_tried,
+    no_route,
+    resolve,
+    walk,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,7 @@ class Facts:
     orphans: client order ids that were seen at an exchange and have no row here.
     held_before: users whose signals from before an instant wait until their accounts were compared.
     breakers: by exchange, and by exchange and id of keys; what is missing is closed.
+    load: what this worker has under way, for strategies that are balanced by it.
     """
 
     health: Mapping[str, Health]
@@ -32,6 +46,12 @@ class Facts:
     orphans: frozenset[str] = frozenset()
     held_before: Mapping[int, datetime] = field(default_factory=dict)
     breakers: Mapping[tuple[str, str | None], Breaker] = field(default_factory=dict)
+    load: Mapping[str, Load] = field(default_factory=dict)
+
+    def with_one_more(self, exchange: str) -> "Facts":
+        """As they will be once one more order is under way there."""
+        before = self.load.get(exchange, Load())
+        return replace(self, load={**self.load, exchange: replace(before, in_flight=before.in_flight + 1)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,7 @@ class Question:
 
     tried: exchanges proved not to hold it. unpriced: exchanges whose order book could not be had just now.
     probed: exchanges that come back from an outage and have enough other orders to show it.
+    turn: which signal of a balanced strategy this is; it tells apart what is otherwise the same question.
     """
 
     user_id: int
@@ -50,13 +71,14 @@ class Question:
     tried: tuple[str, ...] = ()
     unpriced: tuple[str, ...] = ()
     probed: tuple[str, ...] = ()
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The decision before prices: where, in which mode, with which keys, and every candidate's fate.
 
-    `reducing` is set when a trading state lets only reducing orders through.
+    `reducing` is set when a trading state lets only reducing orders through. ordering: see `Plan.ordering`.
     """
 
     resolution: Resolution
@@ -66,40 +88,61 @@ class Answer:
     candidates: tuple[Candidate, ...]
     warning: str
     reducing: str = ""
+    ordering: str = ""
 
 
 class Refused(Exception):
     """A denial with as much of the decision as was made, for the record."""
 
-    def __init__(self, denied: Denied, resolution: Resolution | None) -> None:
+    def __init__(self, denied: Denied, resolution: Resolution | None, plan: Plan | None = None) -> None:
         super().__init__(str(denied))
         self.denial = denied.denial
         self.resolution = resolution
-        self.candidates = denied.candidates if isinstance(denied, NoRoute) else ()
+        self.candidates: tuple[Candidate, ...] = denied.candidates if isinstance(denied, NoRoute) else ()
+        self.ordering = ""
+        if plan is not None:
+            self.candidates, self.ordering = plan.with_inputs(self.candidates), plan.ordering
+
+    def telling(self, outcomes: Mapping[str, str]) -> "Refused":
+        """The same, with what became of the orders that were tried. outcomes: by exchange."""
+        if not outcomes or not self.candidates:
+            return self
+        told = NoRoute(self.denial.code, self.denial.detail, explain_tried(self.candidates, outcomes))
+        if self.denial.code in {ReasonCode.NO_HEALTHY_EXCHANGE, ReasonCode.NO_ELIGIBLE_EXCHANGE}:
+            told = no_route(told.candidates)
+        refused = Refused(told, self.resolution)
+        refused.ordering = self.ordering
+        return refused
 
 
 def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> Answer:
-    """Permissions, halts, explicit > policy > default, then the failover chain. Raises Refused."""
-    resolution = None
+    """Permissions, halts, explicit > policy > default, then along the plan. Raises Refused."""
+    resolution = plan = None
     try:
         permission = _permitted(policy, question)
         _check_doubt(facts, question)
         reducing = _check_halts(policy, question)
         resolution = resolve(policy, requested=question.requested_exchange, strategy_id=question.strategy_id)
-        primary = resolution.exchange
-        found = walk(policy, primary, exchange_check(policy, facts, question, permission, now, primary=primary))
+        check = cache(exchange_check(policy, facts, question, permission, now, primary=resolution.exchange))
+        strategy = policy.strategies.get(question.strategy_id)
+        plan = plan_of(policy, facts.health, facts.load, resolution, strategy, question.turn, check)
+        found = walk(policy, plan.steps, check, beyond=plan.beyond)
     except Denied as e:
-        raise Refused(e, resolution) from e
+        raise Refused(e, resolution, plan) from e
     mode = mode_at(policy, question, found.exchange)
     state = policy.states.get((Scope.EXCHANGE, found.exchange))
+    if found.exchange in plan.members:
+        # What the balancer chose is where the signal belongs: no failover happened.
+        resolution = replace(resolution, exchange=found.exchange)
     return Answer(
         resolution=resolution,
         exchange=found.exchange,
         mode=mode,
         credential=policy.credentials.get((question.user_id, found.exchange, mode)),
-        candidates=found.candidates,
+        candidates=plan.with_inputs(found.candidates),
         warning=" ".join(filter(None, (resolution.warning, found.warning))),
         reducing=reducing or (trading_state.describe(state) if state is not None else ""),
+        ordering=plan.ordering,
     )
 
 
@@ -121,29 +164,32 @@ def exchange_check(
             or _listing_problem(facts, slug, question.symbol)
             or _credential_problem(policy, facts, slug, question)
             or health_problem(policy, facts, slug, now)
-            or _breaker_problem(policy, facts, slug, question, now)
+            or _breakers_problem(policy, facts, slug, question, now)
         )
 
     return check
 
 
-def _breaker_problem(policy: Policy, facts: Facts, slug: str, question: Question, now: datetime) -> Problem | None:
-    """Why the breaker of the exchange, or of this user's keys there, keeps new orders away. Half open lets some in."""
-    rules = policy.exchanges[slug].breaker
+def _breakers_problem(policy: Policy, facts: Facts, slug: str, question: Question, now: datetime) -> Problem | None:
+    """Why the breaker of the exchange, or of this user's keys there, keeps new orders away."""
+    problem = breaker_problem(policy, facts, slug, None, now)
     credential = policy.credentials.get((question.user_id, slug, mode_at(policy, question, slug)))
-    for key, code in (((slug, None), ReasonCode.CIRCUIT_OPEN), ((slug, _id(credential)), ReasonCode.KEYS_CIRCUIT_OPEN)):
-        known = facts.breakers.get(key)
-        if known is None or (key[1] is None and code == ReasonCode.KEYS_CIRCUIT_OPEN):
-            continue
-        now_is = breaker_at(known, rules, now)
-        if now_is.state == BreakerState.OPEN:
-            until = f" until {now_is.open_until:%H:%M:%S} UTC" if now_is.open_until else ""
-            return code, f"Its breaker is open{until}: {now_is.cause}"
-    return None
+    if problem is not None or credential is None:
+        return problem
+    return breaker_problem(policy, facts, slug, credential.id, now)
 
 
-def _id(credential: CredentialRef | None) -> str | None:
-    return credential.id if credential else None
+def breaker_problem(policy: Policy, facts: Facts, slug: str, keys: str | None, now: datetime) -> Problem | None:
+    """Why one breaker keeps new orders away. keys: the id of a user's keys; None: of the exchange. Half open passes."""
+    known = facts.breakers.get((slug, keys))
+    if known is None:
+        return None
+    now_is = breaker_at(known, policy.exchanges[slug].breaker, now)
+    if now_is.state != BreakerState.OPEN:
+        return None
+    until = f" until {now_is.open_until:%H:%M:%S} UTC" if now_is.open_until else ""
+    code = ReasonCode.CIRCUIT_OPEN if keys is None else ReasonCode.KEYS_CIRCUIT_OPEN
+    return code, f"Its breaker is open{until}: {now_is.cause}"
 
 
 def health_problem(policy: Policy, facts: Facts, slug: str, now: datetime) -> Problem | None:
@@ -164,6 +210,13 @@ def health_problem(policy: Policy, facts: Facts, slug: str, now: datetime) -> Pr
     if health.status != HealthStatus.OK:
         return ReasonCode.UNHEALTHY, f"Degraded since {health.since:%Y-%m-%d %H:%M:%S} UTC: {_why_degraded(health)}."
     return None
+
+
+def stale_among(policy: Policy, facts: Facts, candidates: Sequence[Candidate], chosen: str, now: datetime) -> set[str]:
+    """Exchanges that a fresh health check might decide otherwise about, the chosen one too if it only stands in."""
+    found = {candidate.exchange for candidate in candidates if candidate.code == ReasonCode.HEALTH_STALE}
+    problem = health_problem(policy, facts, chosen, now) if chosen else None
+    return found | {chosen} if problem is not None and problem[0] == ReasonCode.HEALTH_STALE else found
 
 
 def _why_degraded(health: Health) -> str:

@@ -4,6 +4,7 @@ from django.db.models import F, Q
 from execution.models.fields import choices_of
 from execution.models.signal import Signal
 from policies.domain.routing import Source
+from policies.models.choices import ChainOrderingChoices, RouteByChoices
 
 
 class Decision(models.Model):
@@ -16,6 +17,12 @@ class Decision(models.Model):
     source = models.CharField(max_length=10, blank=True, choices=choices_of(Source))
     primary = models.CharField(max_length=20, blank=True)
     exchange = models.CharField(max_length=20, blank=True, help_text="The chosen exchange; empty when denied.")
+    ordering = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=[*ChainOrderingChoices.choices, *RouteByChoices.choices],
+        help_text="How the candidates were put in order: the chain's way, or the balancer's.",
+    )
     method = models.CharField(max_length=10, blank=True)
     mode = models.CharField(max_length=10, blank=True)
     reason_code = models.CharField(max_length=40, blank=True)

@@ -17,6 +17,7 @@ class ExchangeHealth(models.Model):
     latency_ewma_ms = models.FloatField(null=True)
     latency_p50_ms = models.FloatField(null=True, help_text="Typical answer to questions about prices, last hour.")
     book_at = models.DateTimeField(null=True, help_text="When a worker last received an order book.")
+    settled_ms = models.FloatField(null=True, help_text="The average without its small movements; orders follow it.")
     consecutive_failures = models.PositiveIntegerField(default=0)
     consecutive_successes = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=300, blank=True)

@@ -143,6 +143,7 @@ def health_of(row: ExchangeHealth) -> Health:
         consecutive_successes=row.consecutive_successes,
         last_error=row.last_error,
         banned_until=row.banned_until,
+        settled_ms=row.settled_ms,
     )
 
 

@@ -135,7 +135,9 @@ def _table(decision: Decision) -> DecisionTable:
 
 def _candidate_sentence(row: Mapping[str, Any]) -> str:
     entry = manual_entry(str(row.get("code", "")))
-    return str(row.get("detail") or (entry.meaning if entry else ""))
+    sentence = str(row.get("detail") or (entry.meaning if entry else ""))
+    inputs = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(row.get("inputs", {}).items()))
+    return f"{sentence} ({inputs})".strip() if inputs else sentence
 
 
 def request_body(signal: Signal) -> dict[str, Any]:

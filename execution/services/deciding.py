@@ -45,6 +45,7 @@ def decide_order(
         policy_version=policy.version,
         source=answer.resolution.source.value,
         primary=answer.resolution.exchange,
+        ordering=answer.ordering,
         method=sized.method,
         warning=answer.warning,
         candidates=answer.candidates,
@@ -73,7 +74,7 @@ def send_now(decided: Decided) -> Decided:
 def refused(signal: ClaimedSignal, policy: Policy, refusal: Refused, *, began: float) -> Decided:
     """The decision when routing itself refused."""
     decided = denied(signal, policy, refusal.denial, resolution=refusal.resolution, began=began)
-    return replace(decided, candidates=refusal.candidates)
+    return replace(decided, candidates=refusal.candidates, ordering=refusal.ordering)
 
 
 def denied(
@@ -95,6 +96,7 @@ def denied(
         policy_version=policy.version,
         source=resolution.source.value if resolution else "",
         primary=resolution.exchange if resolution else "",
+        ordering=answer.ordering if answer else "",
         warning=answer.warning if answer else "",
         candidates=answer.candidates if answer else (),
         denial=denial,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -43,6 +44,7 @@ class Decided:
     policy_version: int
     source: str = ""
     primary: str = ""
+    ordering: str = ""
     method: str = ""
     warning: str = ""
     candidates: tuple[Candidate, ...] = ()
@@ -72,14 +74,14 @@ SET status = 'cancelled', reason_code = 'CANCELLED_BY_CLIENT', claimed_until = N
 WHERE id = ANY(%(ids)s::uuid[]) AND status = 'routing' AND cancel_requested_at IS NOT NULL
 """
 _DECISION = (
-    'signal_id uuid, attempt int, policy_version bigint, source text, "primary" text, exchange text, method text, '
-    "mode text, code text, detail text, warning text, candidates text, took_us int"
+    'signal_id uuid, attempt int, policy_version bigint, source text, "primary" text, exchange text, ordering text, '
+    "method text, mode text, code text, detail text, warning text, candidates text, took_us int"
 )
 _INSERT_DECISIONS = f"""
-INSERT INTO execution_decision (signal_id, attempt, decided_at, policy_version, source, "primary", exchange, method,
-                                mode, reason_code, detail, warning, candidates, took_us)
-SELECT v.signal_id, v.attempt, %(now)s, v.policy_version, v.source, v."primary", v.exchange, v.method, v.mode, v.code,
-       v.detail, v.warning, v.candidates::jsonb, v.took_us
+INSERT INTO execution_decision (signal_id, attempt, decided_at, policy_version, source, "primary", exchange, ordering,
+                                method, mode, reason_code, detail, warning, candidates, took_us)
+SELECT v.signal_id, v.attempt, %(now)s, v.policy_version, v.source, v."primary", v.exchange, v.ordering, v.method,
+       v.mode, v.code, v.detail, v.warning, v.candidates::jsonb, v.took_us
 FROM {recordset(_DECISION)}
 """
 _ORDER = (
@@ -131,6 +133,20 @@ def store_decisions(
     return [order for order, item in orders if item.order is not None and item.order.send_now]
 
 
+_OUTCOMES = """
+SELECT signal_id, exchange_id, reason_code, reason_detail FROM execution_order
+WHERE signal_id = ANY(%(ids)s::uuid[]) ORDER BY attempt
+"""
+
+
+def outcomes_of(signal_ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+    """Signal -> exchange -> why its order there came to nothing, in words."""
+    found: dict[UUID, dict[str, str]] = {}
+    for signal, exchange, code, detail in fetch(_OUTCOMES, {"ids": list(signal_ids)}):
+        found.setdefault(signal, {})[exchange] = f"{code}: {detail}" if detail else code
+    return found
+
+
 def _move_signals(decided: Sequence[Decided], now: datetime) -> set[UUID]:
     rows = [
         (
@@ -163,6 +179,7 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
             item.source,
             item.primary,
             item.order.exchange if item.order else "",
+            item.ordering,
             item.method,
             item.order.mode.value if item.order else "",
             item.denial.code.value if item.denial else "",
@@ -179,9 +196,14 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
 @lru_cache(maxsize=256)
 def candidates_json(candidates: tuple[Candidate, ...]) -> str:
     """The candidates as stored. A batch mostly repeats the same few."""
-    return json.dumps(
-        [{"exchange": c.exchange, "code": c.code.value if c.code else "", "detail": c.detail} for c in candidates]
-    )
+    return json.dumps([candidate_body(candidate) for candidate in candidates])
+
+
+def candidate_body(candidate: Candidate) -> dict[str, Any]:
+    """One candidate as stored, and as the API shows it."""
+    code = candidate.code.value if candidate.code else ""
+    inputs = {"inputs": dict(candidate.inputs)} if candidate.inputs else {}
+    return {"exchange": candidate.exchange, "code": code, "detail": candidate.detail, **inputs}
 
 
 def _order_of(item: Decided, now: datetime, validity_s: float) -> WorkingOrder:

@@ -23,6 +23,7 @@ from execution.selectors.facts import health_of
 from execution.selectors.figures import takes_orders, typical_latencies
 from execution.services import rollups
 from execution.services.observing import CallKind
+from execution.services.budgets import Banned
 from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
 
@@ -31,7 +32,7 @@ logger = structlog.get_logger(__name__)
 PING_TIMEOUT_S = 5.0
 _JUDGED = (
     "status", "since", "checked_at", "latency_ms", "latency_ewma_ms", "latency_p50_ms", "consecutive_failures",
-    "consecutive_successes", "last_error",
+    "consecutive_successes", "last_error", "settled_ms",
 )  # fmt: skip
 RunInThread = Callable[..., Awaitable[Any]]
 
@@ -117,9 +118,9 @@ def _counted(check: Check) -> Counted:
 
 
 @transaction.atomic
-def store_ban(slug: str, until: datetime) -> None:
-    """An exchange sends this machine away until then: the router passes it over, and people see it."""
-    now = timezone.now()
+def store_ban(ban: Banned) -> None:
+    """An exchange sends this machine away for a time: the router passes it over, and people see it."""
+    now, slug, until = timezone.now(), ban.exchange, datetime.fromtimestamp(ban.until, UTC)
     ExchangeHealth.objects.get_or_create(exchange_id=slug, defaults={"since": now})
     row = ExchangeHealth.objects.select_for_update().get(pk=slug)
     if row.banned_until is not None and row.banned_until >= until:
@@ -153,6 +154,7 @@ def _apply(row: ExchangeHealth, health: Health) -> None:
     row.latency_ms = health.latency_ms
     row.latency_ewma_ms = health.latency_ewma_ms
     row.latency_p50_ms = health.latency_p50_ms
+    row.settled_ms = health.settled_ms
     row.consecutive_failures = health.consecutive_failures
     row.consecutive_successes = health.consecutive_successes
     row.last_error = health.last_error

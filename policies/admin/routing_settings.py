@@ -18,13 +18,22 @@ class RoutingSettingsAdmin(PolicyAdmin):
     radio_fields = {
         "on_unknown_exchange": VERTICAL,
         "on_all_unhealthy": VERTICAL,
+        "beyond_chain": VERTICAL,
         "on_missing_credential": VERTICAL,
         "on_extra_precision": VERTICAL,
     }
     fieldsets = (
         (
             "When the answer is not clear",
-            {"fields": ("default_exchange", "on_unknown_exchange", "on_all_unhealthy", "on_missing_credential")},
+            {
+                "fields": (
+                    "default_exchange",
+                    "on_unknown_exchange",
+                    "on_all_unhealthy",
+                    "beyond_chain",
+                    "on_missing_credential",
+                )
+            },
         ),
         ("Size and price", {"fields": ("on_extra_precision", "max_slippage_bps", "price_collar_bps")}),
         ("Freshness", {"fields": ("book_max_age_s", "signal_max_age_s")}),

@@ -1,7 +1,7 @@
 """Policy as the router sees it: frozen, complete, no ORM. `policies.snapshot` compiles it from the rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -60,6 +60,43 @@ class OnMissingCredential(StrEnum):
 class OnExtraPrecision(StrEnum):
     DENY = "deny"
     ROUND_DOWN = "round_down"
+
+
+class BeyondChain(StrEnum):
+    """Whether an exchange outside the chain may take a signal that nothing in the chain can take."""
+
+    NEVER = "never"
+    SMART = "smart"
+    ALWAYS = "always"
+
+
+class ChainOrdering(StrEnum):
+    """How the exchanges after the primary are put in order."""
+
+    AS_LISTED = "as_listed"
+    FASTEST_FIRST = "fastest_first"
+    OWN_REGION_FIRST = "own_region_first"
+
+
+class RouteBy(StrEnum):
+    """One exchange for all signals of a strategy, or how they are spread over several."""
+
+    ONE_EXCHANGE = "one_exchange"
+    ROUND_ROBIN = "round_robin"
+    LEAST_LOADED = "least_loaded"
+    WEIGHTED = "weighted"
+    ADAPTIVE = "adaptive"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOrder:
+    """The order of a chain. region: preferred by `own_region_first`; empty is the primary's own."""
+
+    ordering: ChainOrdering = ChainOrdering.AS_LISTED
+    region: str = ""
+
+
+AS_LISTED = ChainOrder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +159,24 @@ class RoutingRules:
     price_collar_bps: Decimal
     book_max_age_s: Decimal
     signal_max_age_s: int
+    beyond_chain: BeyondChain = BeyondChain.NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyRule:
-    """Where a strategy's signals go."""
+    """Where a strategy's signals go.
+
+    balanced_over: exchanges with their weights, unless `route_by` is one exchange. None of them can take a signal: it
+    goes to `exchange` and along its chain.
+    """
 
     strategy_id: str
     exchange: str
     mode: Mode
     enabled: bool
     execution_method: str = ""
+    route_by: RouteBy = RouteBy.ONE_EXCHANGE
+    balanced_over: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +236,12 @@ class Policy:
     permissions: Mapping[int, PermissionRule]
     states: Mapping[tuple[Scope, str], TradingStateRule]
     credentials: Mapping[tuple[int, str, Mode], CredentialRef]
+    orderings: Mapping[str, ChainOrder] = field(default_factory=dict)
 
     def chain(self, primary: str) -> tuple[str, ...]:
         """The failover chain that starts at `primary`; an exchange without one stands alone."""
-        return self.chains.get(primary, (primary,))
+        return self.chains.get(primary) or (primary,)
+
+    def ordering(self, primary: str) -> ChainOrder:
+        """How that chain is put in order."""
+        return self.orderings.get(primary, AS_LISTED)

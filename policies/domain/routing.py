@@ -1,10 +1,10 @@
 """Where a signal goes: explicit > strategy policy > default, then along the failover chain. Pure functions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from policies.domain.policy import OnAllUnhealthy, OnMissingCredential, OnUnknownExchange, Policy
+from policies.domain.policy import OnAllUnhealthy, OnMissingCredential, OnUnknownExchange, Policy, RouteBy, StrategyRule
 from policies.domain.reasons import Denied, ReasonCode
 
 
@@ -14,6 +14,7 @@ class Source(StrEnum):
     EXPLICIT = "explicit"
     POLICY = "policy"
     DEFAULT = "default"
+    SMART = "smart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One exchange of the chain and the answer about it. `code` is empty for the chosen one."""
+    """One exchange of the chain and the answer about it. `code` is empty for the chosen one.
+
+    inputs: the figures by which it was put in its place, where figures did that.
+    """
 
     exchange: str
     code: ReasonCode | None
     detail: str = ""
+    inputs: tuple[tuple[str, int | float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,25 @@ def resolve(policy: Policy, *, requested: str, strategy_id: str) -> Resolution:
             f"Strategy {strategy_id} is switched off. Enable it under Strategies, or send without strategy_id.",
         )
     if requested:
-        return _validated(policy, requested.lower(), Source.EXPLICIT)
-    if strategy is not None and strategy.exchange:
-        return _validated(policy, strategy.exchange, Source.POLICY)
-    return Resolution(policy.rules.default_exchange, Source.DEFAULT)
+        return validated(policy, requested.lower(), Source.EXPLICIT)
+    name, source = mapped(policy, strategy)
+    # A balanced strategy's own exchange is only where its signals end when none of its list can take them.
+    return Resolution(name, source) if source in {Source.DEFAULT, Source.SMART} else validated(policy, name, source)
 
 
-def _validated(policy: Policy, name: str, source: Source) -> Resolution:
+def mapped(policy: Policy, strategy: StrategyRule | None) -> tuple[str, Source]:
+    """What policy says about a strategy, or about a signal without one."""
+    if strategy is None or not strategy.exchange:
+        return policy.rules.default_exchange, Source.DEFAULT
+    balanced = strategy.route_by != RouteBy.ONE_EXCHANGE
+    return strategy.exchange, Source.SMART if balanced else Source.POLICY
+
+
+def validated(policy: Policy, name: str, source: Source) -> Resolution:
+    """The exchange of that name if it is enabled, else the default with a warning.
+
+    Raises Denied(UNKNOWN_EXCHANGE) where policy says to deny.
+    """
     exchange = policy.exchanges.get(name)
     if exchange is not None and exchange.enabled:
         return Resolution(name, source)
@@ -93,20 +110,29 @@ def _validated(policy: Policy, name: str, source: Source) -> Resolution:
     )
 
 
-def walk(policy: Policy, primary: str, check: Check) -> Route:
-    """Take the first exchange of the primary's chain that passes `check`; tell why each other one was not taken.
+def walk(policy: Policy, steps: Sequence[str], check: Check, *, beyond: Sequence[str] = ()) -> Route:
+    """Take the first of these exchanges that passes `check`; tell why each other one was not taken.
 
+    beyond: exchanges outside the chain, asked only when nothing in it passes.
     Raises Denied with every candidate's reason when none passes. If only health stands in the way and policy says
     `use_default`, the default exchange is taken although degraded or stale, with a warning; never when it is down.
     """
-    chain = policy.chain(primary)
-    answers = [(slug, check(slug)) for slug in chain]
-    chosen = next((slug for slug, problem in answers if problem is None), None)
+    answers = [(slug, check(slug)) for slug in steps]
+    chosen = _first_without_problem(answers)
     if policy.rules.on_missing_credential == OnMissingCredential.DENY:
         _deny_missing_credential(answers, chosen)
     if chosen is not None:
         return Route(chosen, _candidates(answers, chosen))
+    answers += [(slug, check(slug)) for slug in beyond]
+    chosen = _first_without_problem(answers)
+    if chosen is not None:
+        warning = f"No exchange of the chain can take it; sent to {chosen}, which is not in it."
+        return Route(chosen, _candidates(answers, chosen), warning)
     return _last_resort(policy, answers, check)
+
+
+def _first_without_problem(answers: Answers) -> str | None:
+    return next((slug for slug, problem in answers if problem is None), None)
 
 
 def _deny_missing_credential(answers: Answers, chosen: str | None) -> None:
@@ -149,17 +175,32 @@ def _last_resort(policy: Policy, answers: Answers, check: Check) -> Route:
     raise no_route(candidates)
 
 
+def explain_tried(candidates: Sequence[Candidate], outcomes: Mapping[str, str]) -> tuple[Candidate, ...]:
+    """The candidates, those that were tried before with what became of it. outcomes: by exchange."""
+    return tuple(
+        replace(candidate, detail=outcomes[candidate.exchange])
+        if candidate.code == ReasonCode.ALREADY_TRIED and candidate.exchange in outcomes
+        else candidate
+        for candidate in candidates
+    )
+
+
 def no_route(candidates: tuple[Candidate, ...]) -> NoRoute:
     """The refusal for a chain of which nothing is left, with each exchange's reason."""
-    reasons = ", ".join(f"{candidate.exchange} {candidate.code}" for candidate in candidates)
+    reasons = ", ".join(_in_short(candidate) for candidate in candidates)
     codes = {candidate.code for candidate in candidates}
+    tried = ReasonCode.ALREADY_TRIED in codes
+    end = "Nothing more was sent." if tried else "Nothing was sent."
     if codes & HEALTH_CODES:
-        text = f"All {len(candidates)} exchanges of the chain are out: {reasons}. Nothing was sent."
+        text = f"All {len(candidates)} exchanges of the chain are out: {reasons}. {end}"
         return NoRoute(ReasonCode.NO_HEALTHY_EXCHANGE, text, candidates)
-    if len(codes) == 1:
+    if len(codes) == 1 and not tried:
         first = candidates[0]
         assert first.code is not None
-        return NoRoute(first.code, f"{first.detail} Nothing was sent ({reasons}).", candidates)
-    return NoRoute(
-        ReasonCode.NO_ELIGIBLE_EXCHANGE, f"No exchange may take this: {reasons}. Nothing was sent.", candidates
-    )
+        return NoRoute(first.code, f"{first.detail} {end[:-1]} ({reasons}).", candidates)
+    return NoRoute(ReasonCode.NO_ELIGIBLE_EXCHANGE, f"No exchange may take this: {reasons}. {end}", candidates)
+
+
+def _in_short(candidate: Candidate) -> str:
+    short = f"{candidate.exchange} {candidate.code}"
+    return f"{short} ({candidate.detail.rstrip('.')})" if candidate.code == ReasonCode.ALREADY_TRIED else short

@@ -51,6 +51,26 @@ class ExecutionMethodChoices(models.TextChoices):
     MARKET = "market", "Market"
 
 
+class BeyondChainChoices(models.TextChoices):
+    NEVER = policy.BeyondChain.NEVER.value, "Never: the chain is all there is"
+    SMART = policy.BeyondChain.SMART.value, "Only for balanced strategies: any healthy permitted exchange with the pair"
+    ALWAYS = policy.BeyondChain.ALWAYS.value, "Always: any healthy permitted exchange with the pair, fastest first"
+
+
+class ChainOrderingChoices(models.TextChoices):
+    AS_LISTED = policy.ChainOrdering.AS_LISTED.value, "As listed"
+    FASTEST_FIRST = policy.ChainOrdering.FASTEST_FIRST.value, "Fastest first"
+    OWN_REGION_FIRST = policy.ChainOrdering.OWN_REGION_FIRST.value, "Own region first"
+
+
+class RouteByChoices(models.TextChoices):
+    ONE_EXCHANGE = policy.RouteBy.ONE_EXCHANGE.value, "One exchange"
+    ROUND_ROBIN = policy.RouteBy.ROUND_ROBIN.value, "Balanced: in turn"
+    LEAST_LOADED = policy.RouteBy.LEAST_LOADED.value, "Balanced: where the least is under way"
+    WEIGHTED = policy.RouteBy.WEIGHTED.value, "Balanced: by weight"
+    ADAPTIVE = policy.RouteBy.ADAPTIVE.value, "Balanced: the faster and freer of two"
+
+
 class KeyCheckChoices(models.TextChoices):
     """What the exchange said of a set of keys when it was last asked."""
 

@@ -22,7 +22,7 @@ class Exchange(models.Model):
     region = models.CharField(
         max_length=20,
         default="global",
-        help_text="Where the exchange is at home: global, eu, us, … For people; routing does not read it yet.",
+        help_text="Where the exchange is at home: global, eu, us, … Chains may prefer a region.",
     )
     enabled = models.BooleanField(
         default=True,

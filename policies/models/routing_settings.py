@@ -6,6 +6,7 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from policies.models.choices import (
+    BeyondChainChoices,
     OnAllUnhealthyChoices,
     OnExtraPrecisionChoices,
     OnMissingCredentialChoices,
@@ -38,6 +39,14 @@ class RoutingSettings(models.Model):
         default=OnAllUnhealthyChoices.USE_DEFAULT,
         help_text="Every exchange of the chain is degraded, down or unchecked. In both cases nothing is sent to an "
         "exchange that is down.",
+    )
+    beyond_chain = models.CharField(
+        "beyond the chain",
+        max_length=20,
+        choices=BeyondChainChoices.choices,
+        default=BeyondChainChoices.SMART,
+        help_text="Nothing in the chain can take a signal. Exchanges outside it count only with the user's permission "
+        "and keys, the same mode, and the pair. A chain that is switched off is never left.",
     )
     on_missing_credential = models.CharField(
         "no keys for an exchange",

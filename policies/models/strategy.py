@@ -1,14 +1,42 @@
+from collections.abc import Mapping
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from policies.models.choices import ExecutionMethodChoices, ModeChoices
+from policies.domain.policy import RouteBy
+from policies.models.choices import ExecutionMethodChoices, ModeChoices, RouteByChoices
 from policies.models.exchange import Exchange
 
 strategy_id_validator = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$", "Use letters, digits and _ . : - (at most 64, no spaces)."
 )
+
+LARGEST_WEIGHT = 100
+
+
+def check_balance(route_by: str, over: Any) -> None:
+    """The rules of what is balanced over, for the admin and the policy file alike. Raises ValidationError."""
+    if not isinstance(over, Mapping):
+        raise ValidationError("Write exchanges with their weights, e.g. binance 3.", code="form")
+    if route_by == RouteBy.ONE_EXCHANGE:
+        if over:
+            raise ValidationError("Choose how to balance over these, or empty the list.", code="method")
+        return
+    if len(over) < 2:
+        raise ValidationError("Balancing needs at least two exchanges.", code="few")
+    enabled = set(Exchange.objects.filter(enabled=True).values_list("slug", flat=True))
+    for slug, weight in over.items():
+        if slug not in enabled:
+            raise ValidationError(
+                f"{slug} is not an enabled exchange. Enable it first, or leave it out.", code="unknown"
+            )
+        if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= LARGEST_WEIGHT:
+            raise ValidationError(
+                f"The weight of {slug} must be a whole number from 1 to {LARGEST_WEIGHT}.", code="weight"
+            )
 
 
 class StrategyPolicy(models.Model):
@@ -25,7 +53,22 @@ class StrategyPolicy(models.Model):
         Exchange,
         on_delete=models.PROTECT,
         related_name="strategies",
-        help_text="The primary exchange; its failover chain says what comes next.",
+        help_text="The primary exchange; its failover chain says what comes next. With balancing: where signals go "
+        "that none of the list can take.",
+    )
+    route_by = models.CharField(
+        "route by",
+        max_length=20,
+        choices=RouteByChoices.choices,
+        default=RouteByChoices.ONE_EXCHANGE,
+        help_text="One exchange for all its signals, or how they are spread over several. A signal that names an "
+        "exchange goes there.",
+    )
+    balanced_over = models.JSONField(
+        "balanced over",
+        default=dict,
+        blank=True,
+        help_text="One exchange per line, with its weight if it is not 1: binance 3. Only “by weight” reads weights.",
     )
     mode = models.CharField(
         max_length=10,
@@ -62,6 +105,10 @@ class StrategyPolicy(models.Model):
                     "Use another name, or change that one."
                 }
             )
+        try:
+            check_balance(self.route_by, self.balanced_over)
+        except ValidationError as e:
+            raise ValidationError({"balanced_over": e.messages}) from e
         if Exchange.objects.filter(pk=self.exchange_id, enabled=False).exists():
             raise ValidationError(
                 {"exchange": f"{self.exchange_id} is not enabled. Enable it first, or choose another."}

@@ -45,7 +45,8 @@
   async function ask(table, box) {
     const primary = box.dataset.primary || (document.getElementById("id_primary") || {}).value || "";
     const steps = rows(table).filter((row) => !isRemoved(row)).map((row) => row.querySelector("select[name$=-exchange], input[name$=-exchange]")).map((select) => (select ? select.value : ""));
-    const query = new URLSearchParams({ primary, steps: steps.filter(Boolean).join(",") });
+    const chosen = (name) => (document.getElementById(name) || {}).value || "";
+    const query = new URLSearchParams({ primary, steps: steps.filter(Boolean).join(","), ordering: chosen("id_ordering"), region: chosen("id_region") });
     const answer = await fetch(`${box.dataset.preview}?${query}`, { headers: { "HX-Request": "true" } });
     if (answer.status !== 200) return;
     show(table, box, await answer.json());
@@ -79,8 +80,10 @@
     table.addEventListener("change", refresh);
     document.addEventListener("formsetGroup:added", () => { number(table); refresh(); });
     document.addEventListener("formset:removed", () => { number(table); refresh(); });
-    const primary = document.getElementById("id_primary");
-    if (primary) primary.addEventListener("change", refresh);
+    for (const name of ["id_primary", "id_ordering", "id_region"]) {
+      const field = document.getElementById(name);
+      if (field) field.addEventListener("change", refresh);
+    }
     // Dragging moves whole rows; this also sees what Unfold's own script moved.
     new MutationObserver(() => { number(table); refresh(); }).observe(table, { childList: true });
     window.setInterval(() => { if (document.visibilityState === "visible") refresh(); }, EVERY_MS);

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -17,6 +16,7 @@ from django.db import Error as DatabaseError
 
 from execution import metrics
 from execution.domain import life
+from execution.domain.balance import Load
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
 from execution.domain.router import Facts
 from execution.exchanges.firi_auth import FiriSigning
@@ -182,7 +182,7 @@ class Executor:
             self._database,
             BookCache(self.connections.public),
             self._slots,
-            lambda: (self._policy(), self._facts()),
+            lambda: (self._policy(), self._facts_with_load()),
             self.duties.refresh_health,
             self._left_queued,
             validity_s=options.validity_s,
@@ -287,8 +287,7 @@ class Executor:
                 self._left_queued([move.order.exchange])  # the next one of these keys and pair may leave
 
     def _banned(self, ban: Banned) -> None:
-        until = datetime.fromtimestamp(ban.until, UTC)
-        self._spawn(self._database.run(health.store_ban, ban.exchange, until))
+        self._spawn(self._database.run(health.store_ban, ban))
 
     # --- policy, health, housekeeping
 
@@ -302,6 +301,14 @@ class Executor:
         if not self._pulse.ahead:
             return facts
         return replace(facts, breakers={**facts.breakers, **self._pulse.ahead})
+
+    def _facts_with_load(self) -> Facts:
+        """With what this worker has under way, and how fast its own orders were answered."""
+        load = {
+            slug: Load(self._slots.of(slug) + self._routing.on_the_way[slug], self._pulse.latency_ms(slug))
+            for slug in self._policy().exchanges
+        }
+        return replace(self._facts(), load=load)
 
     def _exchange_opened(self) -> None:
         """A breaker opened on this worker's own calls: the others are told now, not at the next round."""

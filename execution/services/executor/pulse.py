@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from execution.domain import breaker as rules_of
+from execution.domain.balance import Peak, after_answer
 from execution.domain.breaker import Breaker, BreakerState, Outcome
 from execution.domain.rollups import Tally
 from execution.domain.router import Facts
@@ -45,6 +46,7 @@ class Pulse:
         self._probes: Counter[str] = Counter()
         self._sharing = asyncio.Lock()  # two rounds at one time would count the same calls twice
         self._tally = Tally()
+        self._peaks: dict[str, Peak] = {}
         self.ahead: dict[Key, Breaker] = {}
         """Breakers whose newest calls the others do not know yet."""
 
@@ -56,12 +58,22 @@ class Pulse:
             self._tally.saw_book(call.exchange, now)
         if call.kind != CallKind.PLACE:
             return
+        peak = after_answer(
+            self._peaks.get(call.exchange), call.took_s * 1000, time.monotonic(), failed=call.failed or call.keys_failed
+        )
+        if peak is not None:
+            self._peaks[call.exchange] = peak
         at = datetime.fromtimestamp(call.at, UTC)
         self._count(Observed((call.exchange, None), self._outcome(call), at, call.why))
         keys = (call.exchange, call.credential)
         if call.credential and (call.keys_failed or (not call.failed and self._was_failing(keys))):
             outcome = Outcome.FAILURE if call.keys_failed else Outcome.SUCCESS
             self._count(Observed(keys, outcome, at, call.why))
+
+    def latency_ms(self, exchange: str) -> float | None:
+        """The peak-EWMA of this worker's placements there; None before the first."""
+        peak = self._peaks.get(exchange)
+        return peak.now(time.monotonic()) if peak else None
 
     @contextmanager
     def admitted(self, exchange: str, credential: str | None) -> Iterator[None]:

@@ -1,12 +1,15 @@
 """From claimed signals to committed orders: route, price, size, check, store."""
 
 import asyncio
+import random
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
+from uuid import UUID
 
 import structlog
 from django.utils import timezone
@@ -14,18 +17,19 @@ from django.utils import timezone
 from execution import metrics
 from execution.domain.breaker import BreakerState
 from execution.domain.breaker import at as breaker_at
-from execution.domain.router import Answer, Facts, Question, Refused, route
+from execution.domain.router import Answer, Facts, Question, Refused, route, stale_among
 from execution.selectors.facts import refresh_facts
 from execution.selectors.positions import held_amounts
 from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.deciding import PositionKey, decide_order, denied, expired, position_key, refused, send_now
-from execution.services.decisions import Decided, store_decisions
+from execution.services.decisions import Decided, outcomes_of, store_decisions
 from execution.services.executor.slots import Slots
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
 from execution.services.reconcile.orders import adopt_orphan, already_placed
-from policies.domain.policy import Policy
+from policies.domain.policy import Policy, RouteBy
 from policies.domain.reasons import ReasonCode
+from policies.domain.routing import Source
 
 logger = structlog.get_logger(__name__)
 
@@ -70,15 +74,28 @@ class RoutingStage:
         self._check_after_s = check_after_s
         self.undecided = 0
         """Signals here that have not taken a slot yet, nor been denied one."""
+        self.on_the_way: Counter[str] = Counter()
+        """Of those, how many are meant for each exchange: what balancing must count as under way there."""
+        # Workers start anywhere, so that they do not take turns in step.
+        self._turns: dict[str, Iterator[int]] = defaultdict(lambda: count(random.randrange(10_000)))  # noqa: S311
 
     async def run(self, signals: Sequence[ClaimedSignal], send: Callable[[WorkingOrder], None]) -> None:
         """Decide all signals; `send` is called for each order that is committed and may leave now."""
         batch = _Batch(send, time.perf_counter(), len(signals))
         self.undecided += len(signals)
         try:
-            await self._route([(signal, signal.question()) for signal in signals], batch)
+            policy, _ = self._policy_and_facts()
+            await self._route([(signal, self._question(policy, signal)) for signal in signals], batch)
         finally:
             self._decided(batch, batch.undecided)
+
+    def _question(self, policy: Policy, signal: ClaimedSignal) -> Question:
+        """What routing asks about it; a signal of a balanced strategy has its turn."""
+        question = signal.question()
+        strategy = policy.strategies.get(signal.strategy_id)
+        if strategy is None or strategy.route_by == RouteBy.ONE_EXCHANGE or question.requested_exchange:
+            return question
+        return replace(question, turn=next(self._turns[signal.strategy_id]))
 
     def _decided(self, batch: _Batch, count: int) -> None:
         batch.undecided -= count
@@ -91,22 +108,30 @@ class RoutingStage:
             asked = await self._unexplained(asked, facts, batch)
         decided: list[Decided] = []
         groups: dict[_Group, list[_Member]] = defaultdict(list)
-        answers = _route_each(policy, facts, {question for _, question in asked}, now)
+        answers = _route_each(policy, facts, dict.fromkeys(question for _, question in asked), now)
         if await self._checked_again(answers.values()):
             policy, facts = self._policy_and_facts()
             answers = _route_each(policy, facts, answers.keys(), timezone.now())
+        outcomes = await self._outcomes(signal for signal, question in asked if isinstance(answers[question], Refused))
         for signal, question in asked:
             answer = answers[question]
             if (too_old := expired(signal, now)) is not None:
                 decided.append(denied(signal, policy, too_old, began=batch.began))
             elif isinstance(answer, Refused):
-                decided.append(refused(signal, policy, answer, began=batch.began))
+                told = answer.telling(outcomes.get(signal.id, {}))
+                decided.append(refused(signal, policy, told, began=batch.began))
             else:
                 groups[answer.exchange, signal.symbol].append((signal, question, answer))
+                self.on_the_way[answer.exchange] += 1
         await asyncio.gather(
             self._store(decided, batch),
             *(self._price(group, members, policy, facts, batch) for group, members in groups.items()),
         )
+
+    async def _outcomes(self, signals: Iterable[ClaimedSignal]) -> Mapping[UUID, Mapping[str, str]]:
+        """What became of the earlier orders of signals that nothing can take any more."""
+        tried = [signal.id for signal in signals if signal.tried]
+        return await self._database.run(outcomes_of, tried) if tried else {}
 
     async def _unexplained(
         self, asked: Sequence[tuple[ClaimedSignal, Question]], facts: Facts, batch: _Batch
@@ -130,12 +155,11 @@ class RoutingStage:
         if any(isinstance(a, Refused) and a.denial.code == ReasonCode.ORDER_IN_DOUBT for a in answers):
             await self._database.run(refresh_facts)
             return True
-        stale = {
-            candidate.exchange
-            for answer in answers
-            for candidate in answer.candidates
-            if candidate.code == ReasonCode.HEALTH_STALE
-        }
+        policy, facts = self._policy_and_facts()
+        now, stale = timezone.now(), set[str]()
+        for answer in answers:
+            chosen = answer.exchange if isinstance(answer, Answer) else ""
+            stale |= stale_among(policy, facts, answer.candidates, chosen, now)
         if not stale:
             return False
         await self._refresh_health(sorted(stale))
@@ -151,7 +175,10 @@ class RoutingStage:
     ) -> None:
         exchange, symbol = group
         max_age_s = float(policy.rules.book_max_age_s)
-        book = await self._books.get(exchange, symbol, max_age_s=max_age_s, wait_s=BOOK_WAIT_S)
+        try:
+            book = await self._books.get(exchange, symbol, max_age_s=max_age_s, wait_s=BOOK_WAIT_S)
+        finally:
+            self.on_the_way[exchange] -= len(members)
         if book is None or not book.is_usable():
             again = [
                 (signal, replace(question, unpriced=(*question.unpriced, exchange))) for signal, question, _ in members
@@ -226,12 +253,16 @@ class RoutingStage:
 def _route_each(
     policy: Policy, facts: Facts, questions: Iterable[Question], now: datetime
 ) -> dict[Question, Answer | Refused]:
+    """Each as if those before it were on their way: a batch must not all choose what was free before it came."""
     answers: dict[Question, Answer | Refused] = {}
     for question in questions:
         try:
-            answers[question] = route(policy, facts, question, now)
+            answers[question] = answer = route(policy, facts, question, now)
         except Refused as e:
             answers[question] = e
+        else:
+            if answer.resolution.source == Source.SMART:
+                facts = facts.with_one_more(answer.exchange)
     return answers
 
 
@@ -247,8 +278,9 @@ def _count(item: Decided) -> None:
     metrics.exchange_routing_total.labels(item.order.exchange, item.source).inc()
     if item.warning:
         logger.warning("routing_warning", signal=str(item.signal.id), warning=item.warning)
-        named = metrics.exchange_label(item.signal.requested_exchange.lower())
-        metrics.exchange_validation_failures_total.labels(named).inc()
+    named = item.signal.requested_exchange.lower()
+    if named and named != item.primary:
+        metrics.exchange_validation_failures_total.labels(metrics.exchange_label(named)).inc()
     if item.order.exchange != item.primary:
         metrics.exchange_failover_events_total.labels(item.primary, item.order.exchange).inc()
         logger.warning("failover", signal=str(item.signal.id), primary=item.primary, selected=item.order.exchange)

@@ -24,6 +24,10 @@ class Slots:
         """Slots left in this process."""
         return self._total - self.in_flight
 
+    def of(self, exchange: str) -> int:
+        """Slots that orders of one exchange hold."""
+        return self._by_exchange[exchange]
+
     def gathered(self, policy: Policy, *, promised: int = 0) -> dict[str, int]:
         """Slots left per exchange, where enough have gathered: a claim costs the same for one row as for many.
 
