@@ -21,8 +21,11 @@ FORBIDDEN = {
     ),
     "policies": ("execution", "routing_platform"),
     "execution/models": ("execution.services", "execution.selectors", "execution.api", "execution.admin"),
-    "execution/selectors": ("execution.services", "execution.api", "execution.admin", "execution.tasks"),
-    "execution/services": ("execution.api", "execution.admin", "rest_framework"),
+    "execution/selectors": (
+        "execution.services", "execution.api", "execution.admin", "execution.public", "execution.tasks",
+    ),
+    "execution/services": ("execution.api", "execution.admin", "execution.public", "rest_framework"),
+    "execution/public": ("execution.admin", "execution.tasks", "execution.simulator"),
     "execution/api": ("execution.admin", "execution.tasks"),
 }  # fmt: skip
 ALLOWED = {
