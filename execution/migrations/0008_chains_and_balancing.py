@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0006_unknown_events"),
+        ("execution", "0007_health_rollups"),
     ]
 
     operations = [
