@@ -45,7 +45,7 @@ def _within(bucket: int, share: float) -> float:
     if bucket == 0:
         return share
     lower = upper_ms(bucket - 1)
-    return lower * (upper_ms(bucket) / lower) ** share
+    return float(lower * (upper_ms(bucket) / lower) ** share)
 
 
 @dataclass(slots=True)

@@ -22,8 +22,8 @@ from execution.models.health import HealthEventKind
 from execution.selectors.facts import health_of
 from execution.selectors.figures import takes_orders, typical_latencies
 from execution.services import rollups
-from execution.services.observing import CallKind
 from execution.services.budgets import Banned
+from execution.services.observing import CallKind
 from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
 
