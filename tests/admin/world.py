@@ -569,12 +569,14 @@ def ordinary_changes(by: User) -> None:
     set_trading_state(**state, status=TradingStatus.ACTIVE, reason="withdrawals work again, balances reconciled")
 
 
-def figures_of(slug: str, latency: float = 60.0, *, failing: tuple[int, int] = (0, 0), hours: int = 24) -> None:
+def figures_of(
+    slug: str, latency: float = 60.0, *, failing: tuple[int, int] = (0, 0), hours: int = 24, every: int = 5
+) -> None:
     """A day of counted calls; `failing`: from so many to so many minutes ago nothing was answered."""
     HealthRollup.objects.filter(exchange_id=slug).delete()
     start = timezone.now().replace(second=0, microsecond=0)
     rows = []
-    for back in range(0, hours * 60, 5):
+    for back in range(0, hours * 60, every):
         failed = failing[0] <= back < failing[1]
         for kind, calls in (("data", 10), ("place", 4), ("trade", 6), ("cancel", 1)):
             if kind == "cancel" and back % 60:
@@ -600,7 +602,7 @@ def many_exchanges(count: int) -> None:
         Exchange.objects.create(**{**basic, "slug": f"venue{number}", "name": f"Venue {number}"})
     all_healthy()
     for number, slug in enumerate(Exchange.objects.values_list("slug", flat=True)):
-        figures_of(slug, 30 + 11 * number % 400)
+        figures_of(slug, 30 + 11 * number % 400, every=15)
 
 
 def failover(sender: User, primary: str = "binance", chosen: str = "bybit", minutes: float = 5) -> Decision:
