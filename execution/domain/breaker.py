@@ -19,11 +19,19 @@ class BreakerState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What one call says about the other side. slow: answered, but later than policy's bound."""
+    """What one call says about the other side. slow: answered, but later than policy's bound.
+
+    overtaken: failed, but a call that began later was answered meanwhile. Time-outs end together, long after the calls
+    around them were answered: such failures count in the share, and are none in a row.
+    """
 
     SUCCESS = "success"
     SLOW = "slow"
     FAILURE = "failure"
+    OVERTAKEN = "overtaken"
+
+
+_FAILED = frozenset({Outcome.FAILURE, Outcome.OVERTAKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +44,7 @@ class Counts:
 
     def plus(self, outcome: Outcome) -> "Counts":
         """With one more call."""
-        return Counts(
-            self.calls + 1, self.failures + (outcome == Outcome.FAILURE), self.slow + (outcome == Outcome.SLOW)
-        )
+        return Counts(self.calls + 1, self.failures + (outcome in _FAILED), self.slow + (outcome == Outcome.SLOW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def _let_go(breaker: Breaker, rules: BreakerRules, now: datetime) -> Breaker:
 def _after_probe(
     breaker: Breaker, rules: BreakerRules, outcome: Outcome, now: datetime, chance: float, why: str
 ) -> Breaker:
-    if outcome == Outcome.FAILURE:
+    if outcome in _FAILED:
         return _open(breaker, rules, now, chance, f"A probe failed: {why}" if why else "A probe failed.")
     successes = breaker.successes + 1
     if successes >= rules.successes_to_close:
@@ -136,11 +142,13 @@ def _count(breaker: Breaker, rules: BreakerRules, outcome: Outcome, now: datetim
         # The half that has passed is kept; what is older, or from a clock that jumped, is forgotten.
         before = current if timedelta(0) <= now - began < 2 * half else Counts()
         current, began = Counts(), now
-    failed = outcome == Outcome.FAILURE
+    row = breaker.failures_in_row
+    if outcome != Outcome.OVERTAKEN:
+        row = row + 1 if outcome == Outcome.FAILURE else 0
     calm = breaker.trips and (now - breaker.since).total_seconds() >= rules.calm_s
     return replace(
         breaker,
-        failures_in_row=breaker.failures_in_row + 1 if failed else 0,
+        failures_in_row=row,
         window_at=began,
         current=current.plus(outcome),
         before=before,

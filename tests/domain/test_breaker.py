@@ -37,6 +37,12 @@ def test_failures_in_a_row_open_it_and_one_success_starts_the_count_again():
     assert opened.open_until == when(4 + 60)
 
 
+def test_time_outs_that_end_together_after_others_were_answered_are_none_in_a_row():
+    assert after(*[S] * 30, *[Outcome.OVERTAKEN] * 10, every=0.01).state == BreakerState.CLOSED
+    assert after(F, F, F, Outcome.OVERTAKEN, F, F).state == BreakerState.OPEN
+    assert after(*[Outcome.OVERTAKEN] * 20).cause == "20 of 20 calls failed: 503"
+
+
 def test_half_of_twenty_calls_failing_opens_it_and_half_of_ten_does_not():
     assert after(*[S, F] * 5).state == BreakerState.CLOSED
     assert after(*[S, F] * 10).cause == "10 of 20 calls failed: 503"

@@ -44,6 +44,7 @@ class Pulse:
         self._on_opened = on_opened
         self._unshared: deque[Observed] = deque()
         self._probes: Counter[str] = Counter()
+        self._answered: dict[str, float] = {}  # when the youngest call that was answered began
         self._sharing = asyncio.Lock()  # two rounds at one time would count the same calls twice
         self._tally = Tally()
         self._peaks: dict[str, Peak] = {}
@@ -133,8 +134,10 @@ class Pulse:
         return breaker.state != (known.state if known else BreakerState.CLOSED)
 
     def _outcome(self, call: Call) -> Outcome:
+        began, answered = call.at - call.took_s, self._answered.get(call.exchange, 0.0)
         if call.failed:
-            return Outcome.FAILURE
+            return Outcome.OVERTAKEN if began <= answered else Outcome.FAILURE
+        self._answered[call.exchange] = max(answered, began)
         exchange = self._policy().exchanges.get(call.exchange)
         slow_ms = exchange.degraded_above_ms if exchange else float("inf")
         return Outcome.SLOW if call.took_s * 1000 > slow_ms else Outcome.SUCCESS
