@@ -43,6 +43,7 @@ def test_every_mutant_finds_what_it_replaces():
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+@pytest.mark.night
 @pytest.mark.stack
 def test_every_mutant_is_caught_and_the_control_passes():
     done = subprocess.run(
