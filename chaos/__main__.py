@@ -6,6 +6,7 @@ compared with the database, order by order. Exit code 1 and the seed to repeat i
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; the exit code."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers and folders are cleaned up then, too
     try:
         return int(options.run(options))
     except KeyboardInterrupt:

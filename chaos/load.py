@@ -16,9 +16,11 @@ GIVE_UP_S = 60.0
 """So long after everything is mended a client that has not heard a 2xx stops trying."""
 
 TIMEOUT_S = 3.0
+AT_ONCE = 4
+"""Requests one user has under way at a time: more would only queue up at a server that is coming back."""
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 3.0
 """Clients pause longer each time, with jitter: as well-made clients do."""
-
 EXCHANGES = ("binance", "bybit", "okx", "kucoin", "kraken", "firi", "coinbase", "alpaca")
 _TRY_AGAIN = {408, 409, 425, 429}
 
@@ -108,7 +110,8 @@ class Load:
         self.promises = Promises()
         self.cancelled = 0
         self._until = float("inf")
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._guarded, name="load", daemon=True)
 
     def start(self) -> None:
         """Begin posting."""
@@ -120,13 +123,21 @@ class Load:
 
     @property
     def running(self) -> bool:
-        """Whether some client still posts or waits."""
+        """Whether some client still posts or waits. Raises what ended the clients, if anything did."""
+        if self._error is not None:
+            raise RuntimeError("the clients failed") from self._error
         return self._thread.is_alive()
+
+    def _guarded(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as e:
+            self._error = e
 
     async def _run(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=10)
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        self._turns = [asyncio.Semaphore(AT_ONCE) for _ in self._tokens]
+        async with aiohttp.ClientSession(connector=connector) as session:
             began = time.monotonic()
             await asyncio.gather(*(self._client(session, post, began) for post in self._posts))
 
@@ -158,7 +169,7 @@ class Load:
             if time.monotonic() > self._until:
                 self.promises.given_up += waiting
                 return False
-            for key in await self._post(session, post, waiting):
+            for key in await self._post(session, post, waiting, tries):
                 waiting.pop(key)
             if waiting:
                 await self._pause(tries)
@@ -169,15 +180,15 @@ class Load:
         await asyncio.sleep(min(FIRST_PAUSE_S * 1.6**tries, LONGEST_PAUSE_S) * self._random.uniform(0.5, 1.5))
 
     async def _post(
-        self, session: aiohttp.ClientSession, post: Post, items: Mapping[str, Mapping[str, Any]]
+        self, session: aiohttp.ClientSession, post: Post, items: Mapping[str, Mapping[str, Any]], tries: int
     ) -> list[str]:
         """Post once; the keys that need no further try."""
         if len(post.items) == 1:
             ((key, body),) = items.items()
-            status, answer = await self._call(session, post.user, "/api/signals", body, key)
+            status, answer = await self._call(session, post.user, "/api/signals", body, key, tries)
             return self._noted(key, status, answer)
         batch = {"signals": [{**body, "id": key} for key, body in items.items()]}
-        status, answer = await self._call(session, post.user, "/api/signals/batch", batch, "")
+        status, answer = await self._call(session, post.user, "/api/signals/batch", batch, "", tries)
         if status not in {202, 400} or not isinstance(answer, dict):
             return []
         done: list[str] = []
@@ -199,19 +210,34 @@ class Load:
         path = f"/api/signals/{self.promises.accepted[item.key]}/cancel"
         tries = 0
         while time.monotonic() < self._until:
-            status, _ = await self._call(session, post.user, path, None, "")
+            status, _ = await self._call(session, post.user, path, None, "", tries)
             if status in {200, 202, 409}:
                 self.cancelled += status != 409
                 return
             await self._pause(tries)
             tries += 1
 
-    async def _call(self, session: aiohttp.ClientSession, user: int, path: str, body: Any, key: str) -> tuple[int, Any]:
+    async def _call(
+        self, session: aiohttp.ClientSession, user: int, path: str, body: Any, key: str, tries: int
+    ) -> tuple[int, Any]:
         """Status (0: no answer) and body."""
+        # Patience grows, else a slow server would only work for clients that have left.
+        timeout = aiohttp.ClientTimeout(total=min(TIMEOUT_S * 1.3**tries, 4 * TIMEOUT_S))
         headers = {"Authorization": f"Token {self._tokens[user]}"} | ({"Idempotency-Key": key} if key else {})
+        async with self._turns[user]:
+            return await self._send(session, self._url + path, body, headers, timeout)
+
+    async def _send(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,
+    ) -> tuple[int, Any]:
         began = time.monotonic()
         try:
-            async with session.post(self._url + path, json=body, headers=headers) as answer:
+            async with session.post(url, json=body, headers=headers, timeout=timeout) as answer:
                 status, data = answer.status, await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as e:
             self.promises.tries[type(e).__name__] += 1

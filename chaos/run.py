@@ -94,10 +94,14 @@ def _attack(
         everything.control.configure(exchange, fault_rate=0)
     mended_at = datetime.now(UTC)
     load.mended()
+    # A load that failed must not look like a calm run: `running` raises.
     while load.running:
         everything.platform.tick()
         note(f"all mended · {len(load.promises.accepted):,} of {tier.orders:,} accepted")
         time.sleep(TICK_S)
+    heard = len(load.promises.accepted) + len(load.promises.given_up) + len(load.promises.broken)
+    if heard < tier.orders:
+        raise RuntimeError(f"only {heard} of {tier.orders} signals were posted")
     return load, breaker, mended_at
 
 

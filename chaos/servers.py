@@ -18,7 +18,7 @@ import redis
 
 from routing_platform.local import binaries, children
 
-START_WITHIN_S = 20.0
+START_WITHIN_S = 60.0
 DATABASE = "routing"
 
 
