@@ -31,6 +31,10 @@ def print_outcome(console: Console, outcome: Outcome, command: str) -> None:
         count = verdict.count(invariant)
         table.add_row(invariant, verdict.checked.get(invariant, ""), f"[red]{count}" if count else "[green]0")
     console.print(table)
+    share = figures["under_attack"] / max(1.0, figures["placements"])
+    console.print(f"{share:.0%} of the placements while things were broken; pace {figures['pace']:.1f}.")
+    if outcome.weakness:
+        console.print(f"[red]This proves nothing: {outcome.weakness}.", markup=True)
     if verdict.holds:
         return
     console.print(f"\n[red]Violated. Repeat with: {command}")
@@ -71,6 +75,7 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     return [
         {
             "figures": outcome.figures,
+            "weakness": outcome.weakness,
             "violations": {i.name.lower(): outcome.verdict.count(i) for i in Invariant},
             "checked": {i.name.lower(): text for i, text in outcome.verdict.checked.items()},
             "findings": [finding.text for finding in outcome.verdict.findings[:100]],
