@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from execution.selectors import facts
 from execution.services import installation
 from policies import defaults, snapshot
 from policies.models import Exchange, FailoverChain, FailoverStep, RoutingSettings
@@ -17,12 +18,15 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 @pytest.fixture(autouse=True)
 def _fresh_process_state() -> Iterator[None]:
-    """What a process remembers about policy and about itself must not outlive a test's database."""
-    snapshot.forget()
-    installation.forget()
+    """What a process remembers about policy, exchanges and itself must not outlive a test's database."""
+    _forget()
     yield
-    snapshot.forget()
-    installation.forget()
+    _forget()
+
+
+def _forget() -> None:
+    for memory in (snapshot, installation, facts):
+        memory.forget()
 
 
 @pytest.fixture

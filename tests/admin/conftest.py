@@ -1,6 +1,6 @@
 """Fixtures of the admin's tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -16,14 +16,11 @@ from tests.admin import world
 
 
 @pytest.fixture(autouse=True)
-def _fresh_admin_state(settings: Any) -> Iterator[None]:
+def _fresh_admin_state(settings: Any) -> None:
     """Nothing that pages share may outlive a test. There is no folder of collected static files in tests."""
     settings.STATIC_ROOT = None
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
-    facts.forget()
-    yield
-    facts.forget()
 
 
 @pytest.fixture

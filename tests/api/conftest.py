@@ -9,7 +9,6 @@ from django.test import Client
 from django.utils import timezone
 
 from execution.models import ExchangeHealth, Market
-from execution.selectors import facts
 from execution.services import intake
 from policies.models import Exchange, TradingPermission
 from policies.models.webhook import TRADINGVIEW_ADDRESSES
@@ -21,11 +20,6 @@ from tests.api import hooks
 def _no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Publishing is tested by itself; here nobody listens."""
     monkeypatch.setattr(intake.waker, "wake", lambda **_: None)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_facts() -> None:
-    facts.forget()
 
 
 @dataclass

@@ -16,7 +16,6 @@ from django.core.management import call_command
 from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from execution.selectors import facts
 from tests.admin import world
 
 FLAGS = [
@@ -70,12 +69,9 @@ def _no_collected_files() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_admin_state(settings: Any) -> Iterator[None]:
+def _fresh_admin_state(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    facts.forget()
     cache.clear()
-    yield
-    facts.forget()
 
 
 @pytest.fixture
