@@ -297,6 +297,20 @@ def may_conclude(order: OrderFacts, misses: int, now: datetime, options: CheckOp
     return misses >= options.look_ups_to_conclude and now >= proved_at
 
 
+def clock_doubt_s(order: OrderFacts, options: CheckOptions, *, late_s: float) -> float:
+    """For so many seconds after the clock was set, or was first watched, a "not there" counts for nothing.
+
+    By then even an order that was sent at the instant of the step has outlived its validity at the exchange.
+    """
+    validity_s = (order.valid_until - order.submitted_at).total_seconds()
+    return validity_s + options.window_margin_s + late_s
+
+
+def after_doubtful_miss(order: OrderT, now: datetime, options: CheckOptions) -> Move[OrderT]:
+    """A clear "not there" that is not counted: by how the clock ran, its validity may not have passed yet."""
+    return _doubt(order, "Not there; not counted yet.", now, options, clean_misses=order.clean_misses)
+
+
 def needs_person(order: OrderFacts, now: datetime, options: CheckOptions) -> bool:
     """Whether an order in doubt has been so for too long. It is looked up all the same."""
     if order.status == OrderStatus.SUBMITTING:

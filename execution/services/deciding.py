@@ -12,6 +12,7 @@ from execution.domain.sizing import SizedOrder, fingerprint, size_order
 from execution.exchanges.registry import traits
 from execution.services.claims import ClaimedSignal
 from execution.services.decisions import Decided, NewOrder
+from policies.domain.gate import clock_set_back
 from policies.domain.numbers import plain
 from policies.domain.permissions import check_order_size
 from policies.domain.policy import Policy
@@ -106,9 +107,9 @@ def denied(
 
 
 def expired(signal: ClaimedSignal, now: datetime) -> Denial | None:
-    """The refusal of a signal that is too old to send."""
+    """The refusal of a signal that is too old to send, or of unknown age."""
     if now < signal.expires_at:
-        return None
+        return clock_set_back(signal.received_at, now)
     age = (now - signal.received_at).total_seconds()
     limit = (signal.expires_at - signal.received_at).total_seconds()
     return Denial(

@@ -8,6 +8,9 @@ from policies.domain import permissions, trading_state
 from policies.domain.policy import Mode, Policy, Scope, TradingStatus
 from policies.domain.reasons import Denial, ReasonCode
 
+CLOCKS_AGREE_S = 5.0
+"""How far the clocks of this platform's machines may be apart: a signal from a further future is nobody's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
@@ -20,7 +23,20 @@ class Leaving:
     mode: Mode
     is_buy: bool
     notional: Decimal
+    received_at: datetime
     expires_at: datetime
+
+
+def clock_set_back(received_at: datetime, now: datetime) -> Denial | None:
+    """The refusal of a signal from the future: the clock was set back, so nobody knows how old the signal is."""
+    ahead_s = (received_at - now).total_seconds()
+    if ahead_s <= CLOCKS_AGREE_S:
+        return None
+    return Denial(
+        ReasonCode.SIGNAL_EXPIRED,
+        f"It was received {ahead_s:.0f} s after what the clock says now: the clock was set back, and the signal's age "
+        "is not known. Send a fresh one if it is still wanted.",
+    )
 
 
 def check_leaving(policy: Policy, order: Leaving, now: datetime) -> Denial | None:
@@ -28,6 +44,8 @@ def check_leaving(policy: Policy, order: Leaving, now: datetime) -> Denial | Non
     if now >= order.expires_at:
         age = (now - order.expires_at).total_seconds()
         return Denial(ReasonCode.SIGNAL_EXPIRED, f"The signal expired {age:.1f} s before it could be sent.")
+    if (set_back := clock_set_back(order.received_at, now)) is not None:
+        return set_back
     permission = policy.permissions.get(order.user_id)
     refused = permissions.check_user(permission, symbol=order.symbol)
     if refused is not None or permission is None:

@@ -9,13 +9,26 @@ from policies.domain.policy import Mode, Scope, TradingStatus
 from tests.domain.builders import NOW, USER, exchange, halt, permission, policy
 
 ORDER = Leaving(
-    USER, "s", "binance", "BTC/USDT", Mode.LIVE, True, notional=Decimal(10_000), expires_at=NOW + timedelta(seconds=1)
+    USER,
+    "s",
+    "binance",
+    "BTC/USDT",
+    Mode.LIVE,
+    True,
+    notional=Decimal(10_000),
+    received_at=NOW - timedelta(seconds=1),
+    expires_at=NOW + timedelta(seconds=1),
 )
 
 
 def code(a_policy, order=ORDER):
     denial = check_leaving(a_policy, order, NOW)
     return denial.code if denial else None
+
+
+def test_a_signal_from_the_future_does_not_leave_because_nobody_knows_its_age():
+    assert code(policy(), replace(ORDER, received_at=NOW + timedelta(seconds=4))) is None
+    assert code(policy(), replace(ORDER, received_at=NOW + timedelta(seconds=300))) == "SIGNAL_EXPIRED"
 
 
 def test_an_order_within_every_bound_leaves():

@@ -20,6 +20,7 @@ class Broken:
     resend_orphans: bool = False
     unknown_is_rejected: bool = False
     late_exchanges_forgotten: bool = False
+    clock_trusted: bool = False
 
 
 NOTHING = Broken()

@@ -29,6 +29,8 @@ class Loop:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.shift = 0.0
+        """Seconds that the clock of the machines is ahead of true time. Exchanges have the true time."""
         self.events = 0
         self.stopped = False
         self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
@@ -38,6 +40,10 @@ class Loop:
         """Call `call(value)` then."""
         self._number += 1
         heapq.heappush(self._heap, (self.now + seconds, self._number, call, value))
+
+    def clock(self) -> datetime:
+        """What the machines' clock says."""
+        return moment(self.now + self.shift)
 
     def run(self, until: float) -> None:
         """Run events until a time, or until `stop`."""

@@ -17,7 +17,7 @@ from execution.exchanges.registry import traits
 from execution.services.claims import WorkingOrder
 from policies.domain.numbers import floor_to
 from policies.domain.reasons import ReasonCode as R
-from tests.simulation.clock import Loop, Reply, seconds_of
+from tests.simulation.clock import Loop, Reply
 from tests.simulation.truth import Truth
 
 LOT = Decimal("0.00001")
@@ -136,7 +136,7 @@ class ModelExchange:
         answer: Callable[[OrderReport | Failure], None] | None = None
         if (roll := roll - faults.late) < 0:
             # In some queue on the way, perhaps until the exchange must refuse it.
-            delay = rng.uniform(0, max(0.0, seconds_of(order.valid_until) + self.late_s + 3 - self._loop.now))
+            delay = rng.uniform(0, max(0.0, self._truth.valid_until(order) + self.late_s + 3 - self._loop.now))
         elif (roll := roll - faults.no_answer) < 0:
             pass
         elif (roll := roll - faults.error_after) < 0:
@@ -162,7 +162,7 @@ class ModelExchange:
                 return Failure(Verdict.ALREADY_PLACED, R.OUTCOME_UNKNOWN)
         lag = self._rng.uniform(0, 1.0) if self._rng.random() < self.faults.stale_view else 0.0
         # Looked at last: that a second copy comes too late would say nothing about the first.
-        if now > seconds_of(order.valid_until) + self.late_s + CLOCK_SLACK_S:
+        if now > self._truth.valid_until(order) + self.late_s + CLOCK_SLACK_S:
             return Failure(Verdict.NOT_SENT, R.CLOCK_SKEW)
         placed = Placed(len(self.orders) + 1, order.id, order, now, now + lag)
         self._plan(placed)
@@ -215,7 +215,6 @@ class ModelExchange:
     def look_up(self, order: WorkingOrder, reply: Reply, *, cancel: bool = False) -> None:
         """Answer with a report, None (no such order) or a Failure; or not at all."""
         rng, faults = self._rng, self.faults
-        asked_at = self._loop.now
         if self.down or rng.random() < faults.look_up_error:
             if rng.random() < 0.7:
                 self._answer(reply, Failure(Verdict.UNKNOWN, R.EXCHANGE_UNAVAILABLE, rng.choice((None, None, 8.0))))
@@ -232,7 +231,7 @@ class ModelExchange:
             if self.ids == Ids.NONE and found is None and self._several(order):
                 reply.set(Failure(Verdict.UNKNOWN, R.NEEDS_ATTENTION))
                 return
-            self._truth.looked_up(order, asked_at, found=report is not None)
+            self._truth.looked_up(order, found=report is not None)
             reply.set(report)
 
         self._loop.after(delay, answer)

@@ -42,6 +42,7 @@ def first_violation(broken=NOTHING):
         ("resend_orphans", TWICE),
         ("unknown_is_rejected", {"never guessed"}),
         ("late_exchanges_forgotten", {"no conclusion before its time", *TWICE}),
+        ("clock_trusted", {"no conclusion before its time", *TWICE}),
     ],
 )
 def test_a_service_that_breaks_a_rule_is_caught(flag, rules):

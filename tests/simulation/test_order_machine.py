@@ -127,13 +127,15 @@ class OrderLife(RuleBasedStateMachine):
     def it_is_not_there(self, view):
         if (early := life.before_look_up(view, self.now(), OPTIONS, late_s=self.late_s)) is not None:
             return early
-        self.truth.looked_up(view, self.loop.now, found=False)
-        return life.after_look_up(view, None, self.now(), OPTIONS, late_s=self.late_s)
+        self.truth.looked_up(view, found=False)
+        move = life.after_look_up(view, None, self.now(), OPTIONS, late_s=self.late_s)
+        self.truth.missed(move, self.loop.now)
+        return move
 
     @rule(target=moves, view=views, wait_s=st.sampled_from([None, 1.0, 20.0]))
     def nobody_answers(self, view, wait_s):
         move = life.after_no_answer(view, "", wait_s, self.now(), OPTIONS)
-        self.truth.unanswered(move, self.loop.now)
+        self.truth.unanswered(move)
         return move
 
     @rule(target=moves)

@@ -15,6 +15,7 @@ from execution.domain.life import CheckOptions, Move
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, SIGNAL_FINAL, OrderStatus, SignalStatus
 from execution.exchanges.registry import traits
 from execution.services.claims import WorkingOrder
+from policies.domain.gate import CLOCKS_AGREE_S
 from policies.domain.policy import Policy, Scope
 from tests.simulation.clock import Loop, moment, seconds_of
 
@@ -43,6 +44,9 @@ class _Known:
     """The truth about one order."""
 
     row: OrderRow
+    shift: float
+    """How far the clock was ahead when its validity was written down."""
+
     placed_at: list[tuple[str, float]] = field(default_factory=list)
     misses: list[float] = field(default_factory=list)
 
@@ -57,7 +61,7 @@ class Truth:
         self._adopted: dict[tuple[str, str], UUID] = {}
         self._cancelled_at: dict[int, float] = {}
         self._halted_at: dict[tuple[Scope, str], float] = {}
-        self._unanswered: dict[int, tuple[Move[WorkingOrder], float]] = {}
+        self._look_ups: dict[int, tuple[Move[WorkingOrder], float | None]] = {}
         self.placements = 0
         self.reached: dict[str, int] = defaultdict(int)
         """How often each state of an order was reached, to see that the simulation gets everywhere."""
@@ -75,7 +79,7 @@ class Truth:
     def made(self, row: OrderRow) -> None:
         """An order was committed for a signal."""
         signal = row.signal
-        self._orders[row.order.id] = _Known(row)
+        self._orders[row.order.id] = _Known(row, self._loop.shift)
         self.say(signal.number, "order", row.attempt, row.order.exchange, row.order.amount, row.order.status)
         others = [other for other in signal.orders if other is not row]
         live = [other for other in others if other.order.status not in NEVER_PLACED]
@@ -93,6 +97,7 @@ class Truth:
 
     def claimed(self, row: OrderRow) -> None:
         """An order may leave now."""
+        self._orders[row.order.id].shift = self._loop.shift
         if not row.order.exclusive:
             return
         for known in self._orders.values():
@@ -110,8 +115,16 @@ class Truth:
             concerns = scope == Scope.GLOBAL or (scope == Scope.EXCHANGE and target == order.exchange)
             late = self._loop.now - at > HALT_WITHIN_S
             self._require(not (concerns and late), "nothing leaves a second after a halt", signal, f"{scope} {target}")
-        expired = seconds_of(order.expires_at) + SKEW_S < self._loop.now
+        clock = self._loop.now + self._loop.shift
+        expired = seconds_of(order.expires_at) + SKEW_S < clock
         self._require(not expired, "stale signals never fire", signal, "sent after it expired")
+        from_future = seconds_of(order.received_at) > clock + CLOCKS_AGREE_S + SKEW_S
+        self._require(not from_future, "stale signals never fire", signal, "sent though the clock was set back")
+
+    def valid_until(self, order: WorkingOrder) -> float:
+        """An order's validity in true time, as its exchange understands it."""
+        known = self._orders.get(order.id)
+        return seconds_of(order.valid_until) - (known.shift if known else self._loop.shift)
 
     def halted(self, scope: Scope, target: str) -> None:
         """A halt was committed."""
@@ -135,16 +148,18 @@ class Truth:
             f"it counted as {known.row.order.status}",
         )
 
-    def looked_up(self, order: WorkingOrder, asked_at: float, *, found: bool) -> None:
+    def looked_up(self, order: WorkingOrder, *, found: bool) -> None:
         """An exchange answered a look-up."""
         known = self._orders[order.id]
         self.say(known.row.signal.number, order.exchange, "look-up:", "found" if found else "not there")
-        if not found:
-            known.misses.append(asked_at)
 
-    def unanswered(self, move: Move[WorkingOrder], asked_at: float) -> None:
+    def missed(self, move: Move[WorkingOrder], asked_at: float) -> None:
+        """A look-up was answered with a clear "not there". It counts if it is recorded."""
+        self._look_ups[id(move)] = move, asked_at
+
+    def unanswered(self, move: Move[WorkingOrder]) -> None:
         """A look-up brought no clear answer. If that is recorded, the row of clean ones starts again."""
-        self._unanswered[id(move)] = move, asked_at
+        self._look_ups[id(move)] = move, None
 
     def recorded(
         self, row: OrderRow, before: WorkingOrder, move: Move[WorkingOrder], signal_status: SignalStatus
@@ -166,15 +181,17 @@ class Truth:
         if after.status in FINAL and not (move.exchange_order_id and after.status != OrderStatus.NOT_PLACED):
             placed = known.placed_at
             self._require(not placed, "never guessed", signal, f"{placed}, and called {after.status}")
+        _, asked_at = self._look_ups.pop(id(move), (None, 0.0))
+        if asked_at is None:
+            known.misses.clear()
+        elif asked_at:
+            known.misses.append(asked_at)
         if after.status in NEVER_PLACED:
             self._check_proof(known, move)
         if signal_status == SignalStatus.PENDING:
             self._require(after.status in NEVER_PLACED, "fail-over only from proof", signal, after.status)
         if before.status == after.status == OrderStatus.UNKNOWN:
             self._check_person_asked(row, move)
-        _, asked_at = self._unanswered.pop(id(move), (None, None))
-        if asked_at is not None:
-            known.misses = [miss for miss in known.misses if miss > asked_at]
         if after.exchange_order_id and after.status not in NEVER_PLACED:
             owner = self._adopted.setdefault((after.exchange, after.exchange_order_id), after.id)
             self._require(owner == after.id, "adopted once", signal, f"{after.exchange} {after.exchange_order_id}")
@@ -203,7 +220,7 @@ class Truth:
         self._require(len(row) >= options.look_ups_to_conclude, "enough clean look-ups in a row", signal, f"{len(row)}")
         spread = row[-1] - row[0] + 2 * SKEW_S
         self._require(spread >= options.spread_s, "look-ups spread over time", signal, f"{spread:.2f} s")
-        opened = seconds_of(order.valid_until) + options.window_margin_s + traits(order.exchange).arrives_late_s
+        opened = self.valid_until(order) + options.window_margin_s + traits(order.exchange).arrives_late_s
         in_time = row[0] + SKEW_S >= opened
         self._require(in_time, "no conclusion before its time", signal, f"{row[0]:.2f} < {opened:.2f}")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from execution.domain import life
+from execution.domain.clock import ClockGuard
 from execution.domain.life import FillsDisagree, Move
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, WORKING, IllegalTransition, Side
 from execution.domain.reports import OrderReport, Verdict
@@ -20,7 +21,7 @@ from execution.services.decisions import Decided
 from policies.domain.gate import Leaving, check_leaving
 from policies.domain.policy import Policy
 from policies.domain.reasons import Denial, ReasonCode
-from tests.simulation.clock import TIMEOUT, Process, Reply, Steps, moment
+from tests.simulation.clock import TIMEOUT, Process, Reply, Steps
 from tests.simulation.database import DatabaseError
 from tests.simulation.exchanges import Failure
 
@@ -50,6 +51,7 @@ class Worker(Process):
         self._wakeup: Reply | None = None
         self._policy = world.policy
         self._policy_at = 0.0
+        self._clock = ClockGuard(0.0, 0.0)
 
     # --- the process
 
@@ -57,6 +59,7 @@ class Worker(Process):
         super().start()
         self._queue = []
         self._flushing = False
+        self._clock = ClockGuard(self.loop.now + self.loop.shift, self.loop.now)
         self._read_policy()
         self.spawn(self._turns())
 
@@ -72,7 +75,12 @@ class Worker(Process):
 
     def now(self) -> datetime:
         """The time by this process's clock."""
-        return moment(self.loop.now + self._skew_s)
+        return self.loop.clock() + timedelta(seconds=self._skew_s)
+
+    def watch_clock(self, _: object = None) -> None:
+        """See `Checker`; asked every half second, unless the process stands still."""
+        if self.frozen_until <= self.loop.now:
+            self._clock.look(self.loop.now + self.loop.shift, self.loop.now)
 
     def _read_policy(self) -> None:
         if self.world.database_up():
@@ -232,6 +240,7 @@ class Worker(Process):
             mode=order.mode,
             is_buy=order.side == Side.BUY,
             notional=order.amount * (order.price if order.price is not None else order.reference_price),
+            received_at=order.received_at,
             expires_at=order.expires_at,
         )
         return check_leaving(policy, leaving, self.now())
@@ -280,7 +289,7 @@ class Worker(Process):
                 order, known = life.after_move(current), True
                 current = replace(current, order=order)
         if not known or current.status != order.status or current.filled != order.filled_amount:
-            self._put(replace(current, check_at=moment(self.loop.now + HANDED_OVER_S)))
+            self._put(replace(current, check_at=self.loop.clock() + timedelta(seconds=HANDED_OVER_S)))
 
     # --- checking
 
@@ -293,13 +302,13 @@ class Worker(Process):
         if (early := life.before_look_up(order, self.now(), checks, late_s=late_s)) is not None:
             self._put(early)
             return
-        asked_at = self.loop.now
+        asked_at, counts = self.loop.now, not self._clock_set(order, late_s)
         cancel = order.status in WORKING and life.wants_cancel(
             order, self.now(), checks, emulated=self._emulated(order)
         )
         if order.exclusive and order.baseline is None and not order.exchange_order_id:
             answer = None  # the baseline is committed before sending, so this order was never sent
-            self.world.truth.looked_up(order, self.loop.now, found=False)
+            self.world.truth.looked_up(order, found=False)
             yield 0.0
         else:
             exchange = self.world.exchanges[order.exchange]
@@ -307,10 +316,22 @@ class Worker(Process):
         if answer is TIMEOUT or isinstance(answer, Failure):
             retry_after_s = answer.retry_after_s if isinstance(answer, Failure) else None
             move = life.after_no_answer(order, "", retry_after_s, self.now(), checks)
-            self.world.truth.unanswered(move, asked_at)
+            self.world.truth.unanswered(move)
             self._put(move)
             return
-        self._put(life.after_look_up(order, answer, self.now(), checks, late_s=late_s, cancelled=cancel))
+        if answer is None and order.status in IN_DOUBT and not counts:
+            self._put(life.after_doubtful_miss(order, self.now(), checks))
+            return
+        move = life.after_look_up(order, answer, self.now(), checks, late_s=late_s, cancelled=cancel)
+        if answer is None:
+            self.world.truth.missed(move, asked_at)
+        self._put(move)
+
+    def _clock_set(self, order: Order, late_s: float) -> bool:
+        """See `Checker`."""
+        self.watch_clock()
+        doubt_s = life.clock_doubt_s(order, self.world.options.checks, late_s=late_s)
+        return not self._broken.clock_trusted and self._clock.set_within(doubt_s, self.loop.now)
 
     def _emulated(self, order: Order) -> bool:
         return life.emulates_ioc(order, traits(order.exchange).capabilities.times_in_force)

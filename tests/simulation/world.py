@@ -65,11 +65,12 @@ class World:
         self.truth = Truth(self.loop, self.options.checks)
         if tell is not None:
             self.truth.tell = lambda signal, text: tell(signal, f"{self.loop.now:9.3f}  {text}")
-        self.database = Database(lambda: moment(self.loop.now), self.truth, broken)
+        self.database = Database(self.loop.clock, self.truth, broken)
         self.book = BOOK
         self.policy = _POLICY
         self.exchanges = {slug: ModelExchange(slug, self.loop, self.rng, self.truth) for slug in IDS}
         self._down: dict[str, HealthStatus] = {}
+        self._set_back_s = 0.0
         self._refresh_facts()
         self._database_down = False
         self._database_flaky = 0.0
@@ -90,7 +91,8 @@ class World:
         self.loop.run(self._calm_at)
         if not self._over():
             self._calm()
-            self.loop.run(self._calm_at + QUIET_WITHIN_S)
+            # What is due by a clock that was set back is due so much later.
+            self.loop.run(self._calm_at + QUIET_WITHIN_S + self._set_back_s)
         self.database.all_ended = lambda: None
         self.loop.run(self.loop.now + 15.0)  # what still travels arrives
         self.truth.at_quiet(self.signals, self.exchanges)
@@ -186,6 +188,10 @@ class World:
 
     def _submit(self, row: SignalRow) -> None:
         """The API: the row is committed, then a message is sent; the message may be lost, late, or come twice."""
+        shift = timedelta(seconds=self.loop.shift)
+        row.asked = replace(
+            row.asked, received_at=row.asked.received_at + shift, expires_at=row.asked.expires_at + shift
+        )
         self.truth.say(row.number, "submitted", row.asked.wanted)
         self.database.insert_signal(row)
         while self.rng.random() >= self._messages_lost:
@@ -219,6 +225,21 @@ class World:
             self.loop.after(TROUBLE_S, lambda _: self._set_database(down=False))
         if rng.random() < 0.2:
             self.loop.after(rng.uniform(0, TROUBLE_S), lambda _: self._halt())
+        if rng.random() < 0.15:
+            self._plan_clock_steps()
+
+    def _plan_clock_steps(self) -> None:
+        """The machines' clock is set forward, back, or one after the other."""
+        for _ in range(self.rng.choice((1, 1, 2))):
+            step = self.rng.choice((300.0, -300.0, 30.0, 4.0))
+            self.loop.after(self.rng.uniform(0, TROUBLE_S), lambda _, s=step: self._set_clock(s))
+
+    def _set_clock(self, seconds: float) -> None:
+        self.say_all(f"the clock is set by {seconds:+.0f} s")
+        self.loop.shift += seconds
+        self._set_back_s += max(0.0, -seconds)
+        for worker in self.workers:
+            self.loop.after(self.rng.uniform(0.0, 0.5), worker.watch_clock)
 
     def _plan_outages(self) -> None:
         rng = self.rng
@@ -253,7 +274,7 @@ class World:
             return
         scope, target = self.rng.choice(((Scope.GLOBAL, ""), (Scope.EXCHANGE, "binance")))
         self.say_all(f"halt {scope} {target}")
-        rule = TradingStateRule(scope, target, TradingStatus.HALTED, "simulated", "risk.two", moment(self.loop.now))
+        rule = TradingStateRule(scope, target, TradingStatus.HALTED, "simulated", "risk.two", self.loop.clock())
         self.policy = replace(self.policy, states={(scope, target): rule})
         self.truth.halted(scope, target)
 
@@ -267,6 +288,7 @@ class World:
         self._database_down, self._database_flaky = False, 0.0
         self.loop.after(10.0, lambda _: self._cancel_resting())
         self.loop.after(120.0, lambda _: self._cancel_resting())
+        self.loop.after(120.0 + self._set_back_s, lambda _: self._cancel_resting())
 
     def _cancel_resting(self) -> None:
         for row in self.signals:

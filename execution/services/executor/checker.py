@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from execution.domain import life
+from execution.domain.clock import ClockGuard
 from execution.domain.life import CheckOptions as CheckOptions
-from execution.domain.orders import FINAL, WORKING
+from execution.domain.orders import FINAL, IN_DOUBT, WORKING
 from execution.domain.reports import OrderReport
 from execution.exchanges.base import Exchange
 from execution.exchanges.errors import ExchangeError
@@ -36,6 +37,14 @@ class Checker:
         self._connections = connections
         self._policy = policy
         self._options = options
+        self._clock = ClockGuard(time.time(), time.monotonic())
+
+    def watch_clock(self) -> bool:
+        """Notice that the clock was set. Asked every half second, and before a conclusion is drawn."""
+        moved_s = self._clock.look(time.time(), time.monotonic())
+        if moved_s:
+            logger.warning("clock_set", moved_s=round(moved_s, 1))
+        return bool(moved_s)
 
     async def check(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
         """One look at an order that is due, whatever state it is in."""
@@ -51,9 +60,17 @@ class Checker:
         cancel = order.status in WORKING and life.wants_cancel(
             order, _now(), self._options, emulated=_is_emulated(order, trait)
         )
+        late_s = trait.arrives_late_s
+        counts = not self._clock_set(order, late_s)  # as of now: an answer may be long on its way
         report = await adapter.cancel(order.request()) if cancel else None
         report = report or await adapter.look_up(order.request())
-        return life.after_look_up(order, report, _now(), self._options, late_s=trait.arrives_late_s, cancelled=cancel)
+        if report is None and order.status in IN_DOUBT and not counts:
+            return life.after_doubtful_miss(order, _now(), self._options)
+        return life.after_look_up(order, report, _now(), self._options, late_s=late_s, cancelled=cancel)
+
+    def _clock_set(self, order: WorkingOrder, late_s: float) -> bool:
+        self.watch_clock()
+        return self._clock.set_within(life.clock_doubt_s(order, self._options, late_s=late_s), time.monotonic())
 
     async def follow(
         self, order: WorkingOrder, acknowledged: Move, adapter: Exchange, put: Callable[[Move], None]

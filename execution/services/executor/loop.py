@@ -20,7 +20,7 @@ from execution.domain.balance import Load
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
 from execution.domain.router import Facts
 from execution.exchanges.firi_auth import FiriSigning
-from execution.exchanges.registry import AdapterPool
+from execution.exchanges.registry import AdapterPool, adapters
 from execution.selectors import facts as facts_selector
 from execution.services import claims, health
 from execution.services.budgets import Banned, Budgets
@@ -48,6 +48,7 @@ SWEEP_INTERVAL_S = 1.0
 RECONCILE_INTERVAL_S = 0.5
 PULSE_INTERVAL_S = 0.5
 FIGURES_INTERVAL_S = 5.0
+CLOCK_INTERVAL_S = 0.5
 POLICY_INTERVAL_S = 0.25
 HEARTBEAT_INTERVAL_S = 5.0
 BUSY_PAUSE_S = 0.005
@@ -115,8 +116,14 @@ class Executor:
         return self._slots.in_flight
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._main())
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._main())
+        except OSError as e:
+            # uvloop cannot close its loop while a name look-up of some dead connection still runs in its threads.
+            if not self._stopping:
+                raise
+            logger.warning("loop_not_closed", error=str(e))
 
     async def _main(self) -> None:
         self._build()
@@ -128,6 +135,7 @@ class Executor:
             asyncio.create_task(self._every(RECONCILE_INTERVAL_S, self._reconcile)),
             asyncio.create_task(self._every(PULSE_INTERVAL_S, self._pulse.share)),
             asyncio.create_task(self._every(FIGURES_INTERVAL_S, self._pulse.flush)),
+            asyncio.create_task(self._every(CLOCK_INTERVAL_S, self._watch_clock)),
         ]
         try:
             await self._begin()
@@ -321,6 +329,11 @@ class Executor:
     async def _refresh_facts(self) -> None:
         if facts_selector.age_s() >= facts_selector.MAX_AGE_S:
             await self._database.run(facts_selector.current_facts)
+
+    async def _watch_clock(self) -> None:
+        """A clock that was set makes what we know of the exchanges' clocks wrong: every health check reads them."""
+        if self._checker.watch_clock():
+            await self.duties.poll(adapters())
 
     async def _reconcile(self) -> None:
         if self._standing.may_claim:

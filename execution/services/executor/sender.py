@@ -114,6 +114,7 @@ class Sender:
             mode=order.mode,
             is_buy=order.side == Side.BUY,
             notional=order.amount * (order.price if order.price is not None else order.reference_price),
+            received_at=order.received_at,
             expires_at=order.expires_at,
         )
         denial = check_leaving(policy, leaving, _now())
