@@ -13,13 +13,14 @@ import ccxt.async_support as ccxt
 from execution.exchanges.metering import Meter, Unmetered, leave
 from execution.exchanges.outcomes import HttpAnswer, Rule, classify, last_answer
 from execution.exchanges.quirks.base import Quirks
-from execution.exchanges.transport import Transport, tls_context
+from execution.exchanges.transport import MARKETS_TIMEOUT_S, Transport, tls_context
 from policies.domain.reasons import ReasonCode
 
 _signed_at_ms: ContextVar[int | None] = ContextVar("signed_at_ms", default=None)
 _nonces: ContextVar[Iterator[int] | None] = ContextVar("nonces", default=None)
 _headers: ContextVar[Mapping[str, str] | None] = ContextVar("headers", default=None)
 _options: ContextVar[Mapping[str, Any] | None] = ContextVar("options", default=None)
+_patience_ms: ContextVar[int] = ContextVar("patience_ms", default=0)
 
 
 @contextmanager
@@ -49,6 +50,16 @@ def nonces_from(first: int | None) -> Iterator[None]:
         _nonces.reset(token)
 
 
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Calls inside wait for their answers as long as a list of all pairs may take."""
+    token = _patience_ms.set(int(MARKETS_TIMEOUT_S * 1000))
+    try:
+        yield
+    finally:
+        _patience_ms.reset(token)
+
+
 class PathNotAllowed(Exception):
     """A call outside the exchange's list of paths: a fault of ours, stopped before anything is sent."""
 
@@ -61,6 +72,16 @@ class _Guard(ccxt.Exchange):  # type: ignore[misc]
     rules: tuple[Rule, ...] = ()
     retry_after_s: Callable[[Mapping[str, str]], float | None]
     options: dict[str, Any]
+    _timeout_ms: int = 10_000
+
+    @property
+    def timeout(self) -> int:
+        """Milliseconds to wait for one answer; see `unhurried`."""
+        return max(self._timeout_ms, _patience_ms.get())
+
+    @timeout.setter
+    def timeout(self, value: int) -> None:
+        self._timeout_ms = value
 
     async def fetch2(
         self, path: str, api: Any = "public", method: str = "GET", params: Any = None, config: Any = None

@@ -1,6 +1,7 @@
 """One adapter for every exchange that ccxt speaks; what differs is in the quirk table."""
 
 import asyncio
+import contextvars
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.exchanges import ccxt_parse
 from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder
-from execution.exchanges.ccxt_client import nonces_from, share_markets, signing
+from execution.exchanges.ccxt_client import nonces_from, share_markets, signing, unhurried
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.listing import Listing
 from execution.exchanges.metering import Meter, Unmetered
@@ -48,7 +49,7 @@ class CcxtExchange:
         self._quirks = quirks
         self._client = client
         self._public = public
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock() if quirks.serial else None
         self._meter = meter or Unmetered()
 
@@ -136,7 +137,7 @@ class CcxtExchange:
 
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`. Always asks the exchange."""
-        with asking(self._quirks.rules):
+        with asking(self._quirks.rules), unhurried():
             markets = await self._client.load_markets(True, dict(self._quirks.markets_params))
         return [market for raw in markets.values() if (market := ccxt_parse.market(raw)) is not None]
 
@@ -260,19 +261,36 @@ class CcxtExchange:
             raise NotSent(ReasonCode.PAIR_NOT_LISTED, f"{self.slug} no longer lists {request.symbol}.")
 
     async def _ready(self) -> None:
-        """Markets and clock, loaded once by the public client and shared by all others."""
+        """Markets and clock, loaded once by the public client and shared by all others.
+
+        Raises ExchangeError. An order waits for them no longer than for any answer, and they go on loading for the
+        next one.
+        """
         if self._client.markets:
             return
-        async with self._loading:
-            if self._client.markets:
-                return
-            if self._public is not None:
-                await self._public._ready()
-                share_markets(self._public._client, self._client)
-                return
-            with asking(self._quirks.rules):
-                await self._client.load_markets(False, dict(self._quirks.markets_params))
-                await self._client.load_time_difference()
+        if self._public is not None:
+            await self._public._ready()
+            share_markets(self._public._client, self._client)
+            return
+        if self._loading is None:
+            # In nobody's context: it is for all, so the last checks of the order that came first do not end it.
+            self._loading = asyncio.create_task(self._load(), context=contextvars.Context())
+            self._loading.add_done_callback(self._loaded)
+        try:
+            async with asyncio.timeout(self._client.timeout / 1000):
+                await asyncio.shield(self._loading)
+        except TimeoutError:
+            raise ExchangeError(ReasonCode.EXCHANGE_UNAVAILABLE, "Its list of pairs is still being read.") from None
+
+    async def _load(self) -> None:
+        with asking(self._quirks.rules), unhurried():
+            await self._client.load_markets(False, dict(self._quirks.markets_params))
+            await self._client.load_time_difference()
+
+    def _loaded(self, task: "asyncio.Task[None]") -> None:
+        self._loading = None
+        if not task.cancelled():
+            task.exception()  # whoever still waits gets it; nobody may
 
     async def _report(self, order: RawOrder, request: OrderRequest) -> OrderReport:
         with reading():

@@ -35,7 +35,7 @@ from execution.exchanges.firi_orders import (
 from execution.exchanges.metering import Meter, Unmetered, leave
 from execution.exchanges.outcomes import never_connected
 from execution.exchanges.reading import number, reading
-from execution.exchanges.transport import Transport
+from execution.exchanges.transport import MARKETS_TIMEOUT_S, Transport
 from policies.domain.numbers import plain
 from policies.domain.reasons import ReasonCode
 
@@ -71,7 +71,7 @@ class FiriExchange:
         self, transport: Transport, *, timeout_s: float, auth: FiriAuth | None = None, meter: Meter | None = None
     ) -> None:
         self._transport = transport
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._auth = auth
         self._meter = meter or Unmetered()
         self._clock_ahead_s = 0.0
@@ -157,7 +157,7 @@ class FiriExchange:
 
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`. Firi tells neither steps nor minimums, so ours are used."""
-        rows = await self._ask("GET", "/v2/markets")
+        rows = await self._ask("GET", "/v2/markets", timeout_s=MARKETS_TIMEOUT_S)
         with reading():
             symbols = [symbol_of(str(raw["id"])) for raw in rows]
         return [Market(symbol, PRICE_STEP, AMOUNT_STEP, min_notional=MIN_NOTIONAL) for symbol in symbols if symbol]
@@ -199,10 +199,17 @@ class FiriExchange:
         return active, closed
 
     async def _ask(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, absent_ok: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        absent_ok: bool = False,
+        timeout_s: float = 0.0,
     ) -> Any:
+        """timeout_s: where the answer may take longer than others."""
         try:
-            return await self._call(method, path, params=params)
+            return await self._call(method, path, params=params, timeout_s=timeout_s)
         except _HttpError as e:
             if absent_ok and e.status == 404:
                 return None
@@ -219,6 +226,7 @@ class FiriExchange:
         body: Mapping[str, str] | None = None,
         at: float | None = None,
         validity_ms: int = 2000,
+        timeout_s: float = 0.0,
     ) -> Any:
         query = {name: str(value) for name, value in (params or {}).items()}
         headers: dict[str, str] = {}
@@ -230,7 +238,8 @@ class FiriExchange:
         await leave(self._meter, f"{method} {_ID.sub('/{id}', path)}")
         send = getattr(self._transport, method.lower())
         url = HOST + path + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
-        async with send(url, json=body, headers=headers, timeout=self._timeout) as response:
+        timeout = aiohttp.ClientTimeout(total=max(self._timeout_s, timeout_s))
+        async with send(url, json=body, headers=headers, timeout=timeout) as response:
             raw = await response.read()
             if response.status >= 400:
                 error = _HttpError(response.status, raw, response.headers.get("Retry-After"))

@@ -11,6 +11,9 @@ import yarl
 _CONNECTIONS = 500
 _KEEPALIVE_S = 60
 
+MARKETS_TIMEOUT_S = 15.0
+"""For one answer when all pairs are listed: megabytes at some exchanges, and not urgent like an order or a book."""
+
 
 @cache
 def tls_context() -> ssl.SSLContext:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -24,6 +24,8 @@ logger = structlog.get_logger(__name__)
 
 MARKETS_EVERY = timedelta(minutes=15)
 MARKETS_TIMEOUT_S = 20.0
+"""For a round over all exchanges; who answers later is read in the next round."""
+
 KEEP_SAMPLES = timedelta(days=7)
 KEEP_DELIVERIES = timedelta(days=30)
 KEEP_NONCES = timedelta(hours=1)
@@ -76,6 +78,7 @@ def refresh_markets(executor: Executor, policy: Policy, *, force: bool = False) 
         return []  # the last round still waits for a slow exchange
     try:
         asked = {slug: executor.submit(executor.duties.markets(slug)) for slug in _stale_lists(policy, force=force)}
+        wait(asked.values(), timeout=MARKETS_TIMEOUT_S)
         return [slug for slug, answer in asked.items() if _store_answer(slug, answer)]
     finally:
         _refreshing.release()
@@ -90,7 +93,7 @@ def _stale_lists(policy: Policy, *, force: bool) -> list[str]:
 
 def _store_answer(slug: str, answer: "Future[Sequence[MarketFacts]]") -> bool:
     try:
-        store_markets(slug, answer.result(timeout=MARKETS_TIMEOUT_S))
+        store_markets(slug, answer.result(timeout=0))
     except (ExchangeError, TimeoutError) as e:
         logger.warning("markets_unavailable", exchange=slug, error=str(e))
         return False
