@@ -17,7 +17,7 @@ from execution.simulator.process import RunningSimulator, running_simulator
 from policies import snapshot
 from policies.models import Exchange
 from tests.admin import world
-from tests.execution.conftest import forget_budgets, options
+from tests.execution.conftest import forget_budgets, options, read_markets
 
 Open = Callable[..., Page]
 PATIENCE_MS = 15_000
@@ -37,7 +37,7 @@ def poll(transactional_db: None, simulator: RunningSimulator) -> Iterator[Callab
     forget_budgets()
     executor = Executor(options(simulator))
     executor.start()
-    housekeeping.refresh_markets(executor, snapshot.refresh())
+    read_markets(executor)
 
     def check(placing: Outcome | None = None) -> None:
         if placing is not None:

@@ -13,7 +13,7 @@ from redis import Redis
 
 from execution.api.signal_input import parse_signal
 from execution.domain.orders import SIGNAL_FINAL
-from execution.models import Order, Signal
+from execution.models import ExchangeHealth, Order, Signal
 from execution.selectors import facts
 from execution.services import housekeeping
 from execution.services.budgets.budgets import PREFIX
@@ -101,6 +101,18 @@ def add_keys(simulator: RunningSimulator, user: User, exchange: str, *, known: b
         )
 
 
+def read_markets(executor: Executor, within_s: float = 60) -> None:
+    """Read the pairs of the exchanges in BALANCES; on a busy machine one may answer only when asked again."""
+    deadline = time.monotonic() + within_s
+    while missing := BALANCES.keys() - _listed():
+        assert time.monotonic() < deadline, f"no pairs of {missing} within {within_s} s"
+        housekeeping.refresh_markets(executor, snapshot.refresh())
+
+
+def _listed() -> set[str]:
+    return set(ExchangeHealth.objects.exclude(markets_refreshed_at=None).values_list("exchange_id", flat=True))
+
+
 @dataclass
 class Platform:
     """What a test drives."""
@@ -155,6 +167,19 @@ class Platform:
         housekeeping.poll_health(self.executor, snapshot.refresh())
         facts.refresh_facts()
 
+    def prepare(self, within_s: float = 60) -> None:
+        """Read the pairs of the exchanges in BALANCES, and check these until all are well.
+
+        On a busy machine one may answer only when asked again.
+        """
+        read_markets(self.executor)
+        self.poll_health()
+        deadline = time.monotonic() + within_s
+        while ill := BALANCES.keys() - set(ExchangeHealth.objects.filter(status="ok").values_list("pk", flat=True)):
+            assert time.monotonic() < deadline, f"{ill} not healthy within {within_s} s"
+            self.executor.submit(self.executor.duties.poll(ill)).result(within_s)
+        facts.refresh_facts()
+
     def ledger(self, exchange: str = "binance") -> list[dict[str, Any]]:
         """What was really placed."""
         return self.simulator.control.ledger(exchange)
@@ -189,7 +214,6 @@ def started(trading: User, simulator: RunningSimulator, monkeypatch: pytest.Monk
 def platform(trading: User, simulator: RunningSimulator, started: Any) -> Platform:
     """Everything up: markets known, exchanges healthy, one executor."""
     executor = started()
-    housekeeping.refresh_markets(executor, snapshot.refresh())
     platform = Platform(simulator, trading, executor)
-    platform.poll_health()
+    platform.prepare()
     return platform

@@ -9,7 +9,7 @@ from django.utils import timezone
 from execution.domain.breaker import BreakerState
 from execution.models import Order, Signal
 from execution.selectors import facts
-from execution.services import breakers, housekeeping
+from execution.services import breakers
 from policies import snapshot
 from policies.models import Exchange, RoutingSettings, StrategyPolicy
 from policies.services import set_chain
@@ -24,8 +24,7 @@ def three(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     monkeypatch.setitem(BALANCES, "bybit", {"USDT": "1000000", "BTC": "10"})
     add_keys(platform.simulator, platform.user, "bybit")
     platform.simulator.control.set_book("bybit", "BTC/USDT", bids=[("49985", "5")], asks=[("50015", "5")])
-    housekeeping.refresh_markets(platform.executor, snapshot.refresh(), force=True)
-    facts.refresh_facts()
+    platform.prepare()
     return platform
 
 

@@ -12,10 +12,8 @@ from redis import Redis
 
 from execution.api.signal_input import parse_signal
 from execution.models import Order, Signal
-from execution.services import housekeeping
 from execution.services.cancel import cancel_signal
 from execution.services.intake import store_signals
-from policies import snapshot
 from policies.domain.policy import Scope, TradingStatus
 from policies.services import set_trading_state
 from tests.execution.conftest import Platform
@@ -100,8 +98,7 @@ def test_twenty_halts_under_load_stop_every_send_within_a_second_and_no_cancel(p
 def test_a_halt_stops_an_order_that_was_already_on_its_way_to_the_exchange(trading, simulator, started):
     executor = started(timeout_s=4.0, validity_s=8.0)
     platform = Platform(simulator, trading, executor)
-    housekeeping.refresh_markets(executor, snapshot.refresh())
-    platform.poll_health()
+    platform.prepare()
     simulator.control.configure("firi", latency_ms=900)  # what is asked before an order takes two calls
     signal = platform.submit(exchange="firi", symbol="BTC/NOK", amount="0.01")
     platform.wait_for(signal, "submitting")

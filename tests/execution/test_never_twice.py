@@ -12,11 +12,10 @@ from django.utils import timezone
 from execution.domain.orders import IllegalTransition, OrderStatus
 from execution.exchanges.base import Trade
 from execution.models import Fill, Order, OrderEvent, Position, Signal
-from execution.services import claims, housekeeping, ledger
+from execution.services import claims, ledger
 from execution.services.cancel import cancel_order, cancel_signal
 from execution.services.executor.checker import CheckOptions
 from execution.services.ledger import FillsDisagree, Move, record
-from policies import snapshot
 from policies.models import ExchangeCredential
 from tests.execution.conftest import Platform, add_keys, add_trader
 
@@ -112,8 +111,7 @@ def test_when_no_look_up_is_answered_nothing_is_guessed_and_a_person_is_asked(tr
     checks = CheckOptions(0.1, 3, attention_after_s=2, window_margin_s=0.2, emulated_ioc_s=0.3)
     executor = started(checks=checks)
     platform = Platform(simulator, trading, executor)
-    housekeeping.refresh_markets(executor, snapshot.refresh())
-    platform.poll_health()
+    platform.prepare()
     simulator.control.configure("binance", fault_operations=["create_order", "fetch_order"])
     simulator.control.queue_fault("binance", "timeout_after")
     simulator.control.queue_fault("binance", "error_500_before", operation="fetch_order", count=1000)

@@ -9,6 +9,7 @@ from execution.domain.health import Check
 from execution.domain.rollups import Counted
 from execution.models import ExchangeHealth, HealthEvent
 from execution.services import health, housekeeping, rollups
+from execution.services.budgets import Banned
 from policies import snapshot
 from policies.models import Exchange
 from tests.execution.conftest import Platform
@@ -75,8 +76,8 @@ def test_a_clock_that_was_set_back_does_not_stop_the_polls(platform):
 
 def test_a_ban_is_in_the_log_from_its_beginning_to_its_end(platform):
     now = timezone.now()
-    health.store_ban("binance", now + timedelta(seconds=30))
-    health.store_ban("binance", now + timedelta(seconds=60))
+    health.store_ban(Banned("binance", (now + timedelta(seconds=30)).timestamp()))
+    health.store_ban(Banned("binance", (now + timedelta(seconds=60)).timestamp()))
     ExchangeHealth.objects.filter(pk="binance").update(banned_until=now - timedelta(seconds=1))
 
     platform.poll_health()

@@ -6,10 +6,9 @@ from django.utils import timezone
 
 from execution.models import Order, OrderEvent, Reconciliation
 from execution.selectors import facts
-from execution.services import housekeeping, resolve
+from execution.services import resolve
 from execution.services.executor.checker import CheckOptions
 from execution.services.reconcile import epoch
-from policies import snapshot
 from tests.execution.conftest import Platform
 
 
@@ -19,8 +18,7 @@ def silent(trading, simulator, started) -> Platform:
     checks = CheckOptions(look_up_interval_s=0.1, look_ups_to_conclude=3, attention_after_s=1, window_margin_s=0.1)
     executor = started(checks=checks)
     platform = Platform(simulator, trading, executor)
-    housekeeping.refresh_markets(executor, snapshot.refresh())
-    platform.poll_health()
+    platform.prepare()
     simulator.control.configure(
         "binance", fault_rate=1, fault_operations=["fetch_order"], fault_weights={"error_500_before": 1}
     )
