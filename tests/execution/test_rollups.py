@@ -185,13 +185,14 @@ def test_each_question_is_one_query(django_assert_num_queries):
 
 
 def test_real_calls_and_health_checks_are_counted_by_kind(platform):
-    done = platform.settle(amount="0.01")
-    assert done.status == "filled", done.reason_detail
+    platform.simulator.control.queue_fault("binance", "timeout_after")  # so that it is looked up
+    for done in (platform.settle(amount="0.01"), platform.settle(amount="0.01")):
+        assert done.status == "filled", done.reason_detail
     platform.executor.submit(platform.executor._pulse.flush()).result(timeout=5)
 
     found = figures.read_windows()["binance"]
 
-    assert found["place"].hour.calls == 1
+    assert (found["place"].hour.calls, found["place"].hour.failures) == (2, 1)
     assert found["trade"].hour.calls >= 1
     assert found["data"].hour.calls >= 2, "the check, the list of pairs and the book"
     assert figures.read_latencies()["binance"]["place"].p50 > 0
