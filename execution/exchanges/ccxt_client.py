@@ -154,6 +154,12 @@ def _guarded_class(name: str) -> type[Any]:
     return type(f"Guarded{name.capitalize()}", (_Guard, getattr(ccxt, name)), {})
 
 
+_NEVER_CHANGED = ("api", "exceptions")
+"""Tables that ccxt builds anew for each client and only ever reads: four fifths of a client's size."""
+
+_shared: dict[tuple[str, str], Any] = {}
+
+
 def new_client(
     quirks: Quirks,
     transport: Transport,
@@ -176,6 +182,8 @@ def new_client(
         if secrets and secrets.get(ours):
             config[theirs] = secrets[ours]
     client = _guarded_class(quirks.slug)(config)
+    for name in _NEVER_CHANGED:
+        setattr(client, name, _shared.setdefault((quirks.slug, name), getattr(client, name)))
     client.allowed_paths = quirks.paths
     client.meter = meter or Unmetered()
     client.rules = quirks.rules
