@@ -26,6 +26,13 @@ def on_starting(server: Any) -> None:
         Path(_metrics_dir).mkdir(parents=True)
 
 
+def post_worker_init(worker: Any) -> None:
+    """When no worker and no beat is left, the web processes are the ones that tell people."""
+    from execution.services.alerts.watch import start_watch
+
+    start_watch()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Forget the gauges of a process that is gone."""
     if _metrics_dir:

@@ -5,7 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from execution.domain import queues
-from execution.services import heartbeat, housekeeping, process
+from execution.services import alerts, heartbeat, housekeeping, process
 from policies.snapshot import current_policy
 
 logger = structlog.get_logger(__name__)
@@ -40,6 +40,19 @@ def refresh_markets() -> None:
 def check_credentials() -> None:
     """Ask the exchanges about new keys, and about all keys once a day."""
     housekeeping.check_credentials(process.executor())
+
+
+@shared_task(name="execution.tasks.evaluate_alerts")
+def evaluate_alerts() -> None:
+    """Look at what alert rules watch. Beat's next tick sends the notices if this message gets lost."""
+    if alerts.evaluate():
+        send_alerts.apply_async(retry=False, expires=10)
+
+
+@shared_task(name="execution.tasks.send_alerts")
+def send_alerts() -> None:
+    """Send the notices that are due. Two at once are harmless: a notice is claimed by one."""
+    alerts.send_due()
 
 
 @shared_task(name="execution.tasks.send_canaries")

@@ -11,7 +11,8 @@ from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from policies import crypto
-from policies.models import ExchangeCredential, WebhookSecret
+from policies.alerts import channel_binding
+from policies.models import AlertChannel, ExchangeCredential, WebhookSecret
 from policies.models.choices import KeyCheckChoices
 from policies.services import binding_of, check_reason, save_with_history, set_frozen
 from policies.webhooks import secret_binding
@@ -77,7 +78,7 @@ def freeze_all(*, reason: str, by: User | None, exchange: str = "", username: st
 
 
 def rotate_keys(unreadable: list[str], *, batch: int = 200) -> Iterator[tuple[int, int]]:
-    """Re-encrypt all credentials and webhook secrets that are not under the newest key-encryption key.
+    """Re-encrypt all credentials, webhook secrets and alert channels that are not under the newest key-encryption key.
 
     Yields (done, left) after each batch; what cannot be read stays as it is and is named in `unreadable`. Stopping and
     starting again goes on where it was; the keys themselves do not change, so nothing that uses them notices.
@@ -98,6 +99,7 @@ def rotate_keys(unreadable: list[str], *, batch: int = 200) -> Iterator[tuple[in
 _ENCRYPTED: dict[type[Model], Callable[[Any], crypto.AnyBinding]] = {
     ExchangeCredential: binding_of,
     WebhookSecret: secret_binding,
+    AlertChannel: channel_binding,
 }
 
 

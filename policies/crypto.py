@@ -1,4 +1,6 @@
-"""Envelope encryption of the secrets of exchanges and webhooks. The only file that sees the key-encryption keys.
+"""Envelope encryption of the secrets of exchanges, webhooks and alert channels.
+
+The only file that sees the key-encryption keys.
 
 Every secret has a random data key (AES-256-GCM); the data key is wrapped by a key-encryption key from CREDENTIAL_KEYS.
 Both are bound to row, user, exchange and mode (or webhook) as associated data, so a ciphertext moved to another row
@@ -51,7 +53,19 @@ class WebhookBinding:
         return f"webhook-secret|{self.secret_id}|{self.webhook_id}|{self.owner_id}".encode()
 
 
-AnyBinding = Binding | WebhookBinding
+@dataclass(frozen=True, slots=True)
+class ChannelBinding:
+    """What the ciphertext of an alert channel belongs to."""
+
+    channel_id: str
+    kind: str
+
+    def associated_data(self) -> bytes:
+        """Canonical bytes for AES-GCM."""
+        return f"alert-channel|{self.channel_id}|{self.kind}".encode()
+
+
+AnyBinding = Binding | WebhookBinding | ChannelBinding
 
 
 def encrypt(secrets: Mapping[str, str], binding: AnyBinding) -> bytes:

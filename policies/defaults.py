@@ -50,3 +50,26 @@ def install(exchange_model: Any, settings_model: Any, chain_model: Any, step_mod
         if created:
             steps = [step_model(chain=row, exchange_id=slug, position=n) for n, slug in enumerate(chain)]
             step_model.objects.bulk_create(steps)
+
+
+ALERT_RULES: tuple[dict[str, Any], ...] = (
+    {"name": "No exchange left", "condition": "chain_out", "for_s": 5, "severity": "critical"},
+    {"name": "Exchange down", "condition": "exchange_down", "for_s": 10, "severity": "critical"},
+    {"name": "Order needs a person", "condition": "order_attention", "severity": "critical"},
+    {"name": "Orders unknown", "condition": "orders_unknown", "threshold": 120, "severity": "critical"},
+    {"name": "Orphan order", "condition": "orphan_order", "severity": "critical"},
+    {"name": "Balance differs", "condition": "balance_break", "severity": "critical"},
+    {"name": "Account not compared", "condition": "account_unreconciled", "for_s": 60, "severity": "critical"},
+    {"name": "Keys frozen", "condition": "credential_frozen", "severity": "critical"},
+    {"name": "Queue deaf", "condition": "queue_deaf", "for_s": 15, "severity": "critical"},
+    {"name": "Scheduler silent", "condition": "beat_silent", "for_s": 15, "severity": "critical"},
+    {"name": "No worker", "condition": "worker_silent", "for_s": 15, "severity": "critical"},
+    {"name": "Database restored", "condition": "database_restored", "severity": "critical"},
+)
+"""Rules of a fresh installation. They have no channels: what they find is listed in the admin."""
+
+
+def install_alert_rules(rule_model: Any) -> None:
+    """Write the rules that are not there yet."""
+    for row in ALERT_RULES:
+        rule_model.objects.get_or_create(name=row["name"], defaults=row)

@@ -8,9 +8,12 @@ from typing import Any, Protocol
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
+from policies.alerts import check_rule
 from policies.domain.numbers import plain
 from policies.domain.permissions import parse_order_size, parse_pair_pattern
 from policies.models import (
+    AlertChannel,
+    AlertRule,
     Exchange,
     FailoverChain,
     OrderSizeLimit,
@@ -52,6 +55,10 @@ def _whole(value: Any) -> int:
     return value
 
 
+def _whole_or_none(value: Any) -> int | None:
+    return None if value is None else _whole(value)
+
+
 def _decimal(value: Any) -> str:
     number = Decimal(str(value))
     if isinstance(value, bool) or not number.is_finite():
@@ -78,6 +85,12 @@ def _slugs(value: Any) -> list[str]:
     if not isinstance(value, list):
         raise ValueError("must be a list of exchanges.")
     return [_text(item) for item in value]
+
+
+def _names(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError("must be a list of names.")
+    return sorted(_text(item) for item in value)
 
 
 def _slugs_or_all(value: Any) -> list[str] | str:
@@ -292,6 +305,50 @@ class _Permissions:
         return user
 
 
-_ALL: tuple[Section, ...] = (_Exchanges(), _RoutingSettings(), _Strategies(), _Chains(), _Permissions())
+class _AlertRules:
+    """Rules with the names of their channels; channels are made in the admin, for they hold secrets."""
+
+    name = "alert_rules"
+    fields: Mapping[str, Converter] = {
+        **_of_model(AlertRule, ("condition", "scope", "severity", "enabled", "for_s", "hold_s", "recovery_notice")),
+        "threshold": _whole_or_none,
+        "repeat_s": _whole_or_none,
+        "channels": _names,
+    }
+
+    def rows(self) -> Iterable[str]:
+        return AlertRule.objects.values_list("name", flat=True)
+
+    def read(self, key: str) -> Values:
+        row = AlertRule.objects.filter(name=key).first()
+        if row is None:
+            return dict.fromkeys(self.fields)
+        plain_fields = {name: convert for name, convert in self.fields.items() if name != "channels"}
+        channels = sorted(row.channels.values_list("name", flat=True))
+        return {**_read_fields(row, plain_fields), "channels": channels}
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        row = AlertRule.objects.filter(name=key).first() or AlertRule(name=key)
+        channels = values.pop("channels", None)
+        for name, value in values.items():
+            setattr(row, name, value)
+        check_rule(row)
+        _write_fields(row, values, reason, by)
+        if channels is not None:
+            found = list(AlertChannel.objects.filter(name__in=channels).defer("ciphertext"))
+            missing = set(channels) - {channel.name for channel in found}
+            if missing:
+                raise ValidationError(f"There is no channel {', '.join(sorted(missing))}. Make it in the admin.")
+            row.channels.set(found)
+
+
+_ALL: tuple[Section, ...] = (
+    _Exchanges(),
+    _RoutingSettings(),
+    _Strategies(),
+    _Chains(),
+    _Permissions(),
+    _AlertRules(),
+)
 SECTIONS: dict[str, Section] = {section.name: section for section in _ALL}
 """In the order in which they are applied."""

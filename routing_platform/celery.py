@@ -17,10 +17,12 @@ app.autodiscover_tasks()
 def _start_executor(**_: object) -> None:
     """Each worker process runs one executor from the start, before there is a broker: it sweeps for work by itself."""
     from execution.services import process
+    from execution.services.alerts.watch import start_watch
     from routing_platform.metrics_server import start_metrics_server
 
     process.executor()
     start_metrics_server()
+    start_watch()
     _calm_garbage_collector()
 
 

@@ -99,6 +99,12 @@ VARIABLES: dict[str, Variable] = {
     "TRUSTED_PROXY_COUNT": Variable(
         int, 0, "Proxies in front whose X-Forwarded-For entry is believed; 0 takes the socket's address."
     ),
+    "ALERT_WEBHOOK_HOSTS": Variable(
+        list,
+        [],
+        "Hosts that alerts may be sent to (webhooks, mail servers) although their addresses are private, "
+        "comma-separated.",
+    ),
     "WORKER_METRICS_PORT": Variable(int, 0, "Port on which a worker serves its metrics; 0 turns that off."),
     "LOG_LEVEL": Variable(str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
     "LOG_JSON": Variable(bool, True, "JSON lines; off gives coloured text for people."),

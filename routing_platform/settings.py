@@ -116,6 +116,7 @@ CELERY_TASK_ROUTES = {
     "execution.tasks.wake_executor_urgently": {"queue": "exit"},
     "execution.tasks.poll_health": {"queue": "health"},
     "execution.tasks.check_credentials": {"queue": "reconcile"},
+    "execution.tasks.evaluate_alerts": {"queue": "health"},
 }
 CELERY_BEAT_SCHEDULE = {
     "poll-health": {"task": "execution.tasks.poll_health", "schedule": 2.0, "options": {"expires": 10}},
@@ -125,6 +126,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "evaluate-alerts": {"task": "execution.tasks.evaluate_alerts", "schedule": 5.0, "options": {"expires": 10}},
+    "send-alerts": {"task": "execution.tasks.send_alerts", "schedule": 5.0, "options": {"expires": 10}},
     "canaries": {"task": "execution.tasks.send_canaries", "schedule": 15.0, "options": {"expires": 10}},
     "prune": {"task": "execution.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
 }

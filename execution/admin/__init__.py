@@ -1,6 +1,8 @@
 """The admin of what the machine does, and of the policy pages that show figures of it."""
 
 from execution.admin import (
+    alert,
+    alert_channel,
     exchange,
     failover,
     health,
@@ -15,6 +17,8 @@ from execution.admin import (
 )
 
 __all__ = [
+    "alert",
+    "alert_channel",
     "exchange",
     "failover",
     "health",

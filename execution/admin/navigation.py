@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from execution.admin.desk import SEES_DESK, may_see_page
 from execution.domain.orders import OrderStatus
-from execution.models import Order
+from execution.models import Alert, Order
 from execution.selectors.attention import ALL, attention
 from execution.selectors.chains import all_chains_now
 from execution.selectors.denials import denied_unusually_often
@@ -35,6 +35,7 @@ class Badges:
     chains_elsewhere: int = 0
     chains_nowhere: int = 0
     frozen: int = 0
+    alerts: int = 0
 
 
 def badges() -> Badges:
@@ -54,6 +55,7 @@ def _count() -> Badges:
         chains_elsewhere=sum(bool(chain.exchange) and not chain.is_primary for chain in chains),
         chains_nowhere=sum(not chain.exchange for chain in chains),
         frozen=sum(credential.frozen for credential in policy.credentials.values()),
+        alerts=Alert.objects.filter(closed_at=None, taken_by=None, opened_at__isnull=False).count(),
     )
 
 
@@ -65,7 +67,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "Trading", "items": _trading(request, count)},
         {"title": "Routing", "items": _routing(request, count)},
         {"title": "Access", "collapsible": True, "items": _access(request, count)},
-        {"title": "Record", "collapsible": True, "items": _record(request)},
+        {"title": "Record", "collapsible": True, "items": _record(request, count)},
     ]
 
 
@@ -112,15 +114,19 @@ def _access(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
         _model(request, "Exchange credentials", "key", "policies_exchangecredential", count.frozen),
         _model(request, "API tokens", "vpn_key", "policies_apitoken"),
         _model(request, "Webhooks", "webhook", "policies_webhook"),
+        _model(request, "Alert rules", "notifications", "policies_alertrule"),
+        _model(request, "Alert channels", "send", "policies_alertchannel"),
         _model(request, "Users", "person", "auth_user"),
         _model(request, "Roles", "group", "auth_group"),
     ]
 
 
-def _record(request: HttpRequest) -> list[dict[str, Any]]:
+def _record(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
     return [
         _item(request, "Policy changes", "history", "changes", SEES_DESK),
         _model(request, "Health log", "monitor_heart", "execution_healthevent"),
+        _model(request, "Alerts", "campaign", "execution_alert", count.alerts, "danger"),
+        _model(request, "Alert deliveries", "outgoing_mail", "execution_alertdelivery"),
         _model(request, "Accounts compared", "fact_check", "execution_reconciliation"),
         _model(request, "Orphan orders", "help_clinic", "execution_orphan"),
         _model(request, "Differences", "balance", "execution_bookbreak"),

@@ -1,5 +1,6 @@
 """Rows that the machine writes: signals, decisions, orders, fills, positions, health, markets."""
 
+from execution.models.alert import Alert, AlertDelivery
 from execution.models.breaker import CircuitBreaker
 from execution.models.decision import Decision
 from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
@@ -14,6 +15,8 @@ from execution.models.webhook import WebhookDelivery, WebhookNonce
 from execution.models.worker import Heartbeat
 
 __all__ = [
+    "Alert",
+    "AlertDelivery",
     "BalanceCheck",
     "BalanceMark",
     "BookBreak",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from execution.domain.market import Market as MarketFacts
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import adapters
-from execution.models import ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
+from execution.models import Alert, ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
 from execution.services import breakers, health, rollups
 from execution.services.executor import Executor
 from execution.services.sql import fetch
@@ -28,6 +28,7 @@ MARKETS_TIMEOUT_S = 20.0
 
 KEEP_SAMPLES = timedelta(days=7)
 KEEP_DELIVERIES = timedelta(days=30)
+KEEP_ALERTS = timedelta(days=90)
 KEEP_NONCES = timedelta(hours=1)
 """Much longer than a signature is good for (twice 300 s)."""
 
@@ -149,7 +150,7 @@ def _market_row(slug: str, market: MarketFacts) -> Market:
 
 
 def prune() -> int:
-    """Delete old health samples, deliveries of webhooks and used nonces; the number deleted."""
+    """Delete old health samples, deliveries of webhooks, used nonces and alerts; the number deleted."""
     with only_one("prune") as mine:
         if not mine:
             return 0
@@ -158,6 +159,8 @@ def prune() -> int:
             HealthSample.objects.filter(at__lt=now - KEEP_SAMPLES),
             WebhookDelivery.objects.filter(at__lt=now - KEEP_DELIVERIES),
             WebhookNonce.objects.filter(at__lt=now - KEEP_NONCES),
+            Alert.objects.filter(cleared_at__lt=now - KEEP_ALERTS),
+            Alert.objects.filter(opened_at=None, cleared_at__isnull=False),
         )
         return sum(rows.delete()[0] for rows in old)
 

@@ -1,5 +1,9 @@
-"""Rows that people edit. Every change bumps the policy version by a database trigger (migrations 0002 and 0004)."""
+"""Rows that people edit. Every change bumps the policy version by a database trigger (migrations 0002 and 0004).
 
+Only alert rules and channels do not: nothing that routes reads them.
+"""
+
+from policies.models.alert import AlertChannel, AlertRule
 from policies.models.api_token import ApiToken
 from policies.models.credentials import ExchangeCredential
 from policies.models.exchange import Exchange
@@ -12,6 +16,8 @@ from policies.models.version import PolicyVersion
 from policies.models.webhook import Webhook, WebhookSecret
 
 __all__ = [
+    "AlertChannel",
+    "AlertRule",
     "ApiToken",
     "Exchange",
     "ExchangeCredential",

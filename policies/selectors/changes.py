@@ -8,6 +8,8 @@ from django.db import connection
 
 from policies.domain.policy import TradingStatus
 from policies.models import (
+    AlertChannel,
+    AlertRule,
     ApiToken,
     Exchange,
     ExchangeCredential,
@@ -75,6 +77,8 @@ SOURCES = (
     _Source(ApiToken, ApiToken, "h.id::text", "h.name"),
     _Source(Webhook, Webhook, "h.id::text", "h.name"),
     _Source(WebhookSecret, Webhook, "h.webhook_id::text", "COALESCE(k.name, '?')", _WEBHOOK),
+    _Source(AlertRule, AlertRule, "h.id::text", "h.name"),
+    _Source(AlertChannel, AlertChannel, "h.id::text", "h.name"),
 )
 _WHAT = {
     "+": "added",

@@ -13,6 +13,8 @@ from execution.domain.orders import FINAL, OrderStatus, SignalStatus
 from execution.domain.queues import QUEUES, canary_name
 from execution.domain.rollups import BUCKETS, bucket_of
 from execution.models import (
+    Alert,
+    AlertDelivery,
     BalanceCheck,
     BookBreak,
     CircuitBreaker,
@@ -34,8 +36,11 @@ from execution.models import (
     WebhookDelivery,
 )
 from execution.services.reconcile import epoch
+from policies.alerts import store_channel
 from policies.domain.policy import Mode, Scope, TradingStatus
 from policies.models import (
+    AlertChannel,
+    AlertRule,
     ApiToken,
     Exchange,
     ExchangeCredential,
@@ -370,7 +375,13 @@ def positions(sender: User) -> None:
 
 def bad_day(by: User, minutes: int = 6) -> World:
     """Exchanges out, halts, orders in doubt, frozen keys, a silent scheduler."""
-    world = calm_day(minutes)
+    world = bad_day_on(calm_day(minutes), by)
+    alert("kraken")
+    return world
+
+
+def bad_day_on(world: World, by: User) -> World:
+    """A calm day that turns bad."""
     healthy("okx", 610.0, status="degraded", since=ago(minutes=12))
     healthy(
         "firi",
@@ -483,6 +494,50 @@ def difference(
         confirmed_at=ago(minutes=11) if confirmed else None,
         last_seen_at=ago(seconds=20),
     )
+
+
+def alert(slug: str, **kwargs: Any) -> Alert:
+    """An alert that nobody has taken, with a notice that a channel refused."""
+    channel = AlertChannel.objects.filter(name="pager").first() or store_channel(
+        AlertChannel(name="pager", kind="slack"),
+        {"slack_hook": "T0CANARY0/B0CANARY0/CANARYabcdefghijklmnopqr"},
+        reason="for the tests",
+        by=None,
+    )
+    values: dict[str, Any] = {
+        "rule": AlertRule.objects.get(name="Exchange down"),
+        "scope_key": slug,
+        "severity": "critical",
+        "subject": f"{slug.upper()} is down",
+        "evidence": "HTTP 503: service unavailable",
+        "link": f"/admin/policies/exchange/{slug}/change/",
+        "began_at": ago(minutes=4),
+        "opened_at": ago(minutes=4),
+        "times_seen": 48,
+        "last_seen_at": ago(seconds=3),
+        **kwargs,
+    }
+    row = Alert.objects.create(**values)
+    AlertDelivery.objects.create(
+        alert=row,
+        channel=channel,
+        kind="opened",
+        text="CRITICAL: OKX is down",
+        state="failed",
+        attempts=160,
+        created_at=ago(hours=25),
+        next_at=ago(minutes=5),
+        give_up_at=ago(hours=1),
+        error="pager answered 500.",
+    )
+    return row
+
+
+def open_breaker(slug: str) -> CircuitBreaker:
+    """An exchange that is not called for a while."""
+    return CircuitBreaker.objects.update_or_create(
+        exchange_id=slug, credential=None, defaults={"state": "open", "since": ago(seconds=30), "cause": "5 timeouts"}
+    )[0]
 
 
 def restored() -> None:

@@ -21,6 +21,8 @@ LOOK = (
     "execution.view_orphan",
     "execution.view_reconciliation",
     "execution.view_bookbreak",
+    "execution.view_alert",
+    "policies.view_alertrule",
     "policies.view_exchange",
     "policies.view_routingsettings",
     "policies.view_strategypolicy",
@@ -45,6 +47,10 @@ OPERATE = (
     "execution.change_orphan",
     "execution.change_reconciliation",
     "execution.change_bookbreak",
+    "execution.change_alert",
+    "execution.view_alertdelivery",
+    "execution.change_alertdelivery",
+    "policies.view_alertchannel",
 )
 DECIDE = (
     *OPERATE,
@@ -69,6 +75,10 @@ DECIDE = (
     "policies.change_apitoken",
     "policies.add_webhook",
     "policies.change_webhook",
+    "policies.add_alertrule",
+    "policies.change_alertrule",
+    "policies.add_alertchannel",
+    "policies.change_alertchannel",
     "auth.view_user",
 )
 OWN_KEYS = (

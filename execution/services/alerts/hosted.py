@@ -1,0 +1,133 @@
+"""E-mail, Telegram, Slack and Discord through apprise. Loaded only where a notice is sent.
+
+A notice is built from typed fields, never from an address that is written in a row: nobody can reach another of the
+library's hundred services, or another host, through a channel.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from execution.services.alerts.addresses import resolve
+from execution.services.alerts.errors import SendError
+from policies.domain.alerts import ChannelKind
+
+_TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
+_SECURE = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
+
+
+class _Complaints(logging.Handler):
+    """What the library logs in one thread while it sends: its only way to say why."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread, self.lines = threading.get_ident(), list[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.thread == self.thread and (record.levelno >= logging.WARNING or text.startswith("Socket Exc")):
+            self.lines.append(text)
+
+
+def notify(
+    kind: ChannelKind, target: Mapping[str, str], text: str, *, severity: str, timeout_s: float, recovered: bool = False
+) -> None:
+    """Send a text whose first line is its title. Raises SendError and NotAllowed."""
+    if kind == ChannelKind.EMAIL:
+        # The name is looked up again by the mail library; nothing but a banner could be learned in between.
+        resolve(target["smtp_host"], int(target["smtp_port"]))
+    title, _, body = text.partition("\n")
+    send(plugin_for(kind, target, timeout_s=timeout_s), title, body, "success" if recovered else _TYPES[severity])
+
+
+def send(plugin: Any, title: str, body: str, notify_type: str) -> None:
+    """Let a plug-in deliver. Raises SendError with what the library complained of."""
+    logger = _quiet_logger()
+    complaints = _Complaints()
+    logger.addHandler(complaints)
+    try:
+        sent = plugin.notify(title=title, body=body or title, notify_type=notify_type, body_format="text")
+    except Exception as e:  # noqa: BLE001 the library's own errors are of many kinds; each is one failed attempt
+        raise SendError(f"{type(e).__name__}: {e}") from e
+    finally:
+        logger.removeHandler(complaints)
+    if not sent:
+        raise SendError(" ".join(complaints.lines) or "It was not accepted.")
+
+
+def plugin_for(kind: ChannelKind, target: Mapping[str, str], *, timeout_s: float) -> Any:
+    """The library's sender for a target. Raises SendError when it does not take the fields."""
+    from apprise import Apprise, AppriseAsset
+
+    asset = AppriseAsset(app_id="Routing platform", http_redirects=False, secure_logging=True)
+    fields = {**_BUILDERS[kind](target), "cto": str(timeout_s / 2), "rto": str(timeout_s / 2)}
+    plugin = Apprise.instantiate(fields, asset=asset)
+    if plugin is None:
+        raise SendError("The stored target is not complete.")
+    if kind == ChannelKind.EMAIL:
+        # The library knows the big providers and would put their servers in the place of the one that was written.
+        plugin.smtp_host, plugin.port = target["smtp_host"], int(target["smtp_port"])
+        plugin.secure_mode = _SECURE[target["smtp_security"]]
+        plugin.user, plugin.password = target.get("smtp_user") or None, target.get("smtp_password") or None
+    return plugin
+
+
+def _email(target: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "schema": "mailto",
+        "host": target["smtp_host"],
+        "smtp_host": target["smtp_host"],
+        "port": int(target["smtp_port"]),
+        "user": target.get("smtp_user") or None,
+        "password": target.get("smtp_password") or None,
+        "from_addr": target["sender"],
+        "targets": target["recipients"].split(", "),
+        "secure_mode": _SECURE[target["smtp_security"]],
+        "format": "text",
+    }
+
+
+def _telegram(target: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "schema": "tgram",
+        "bot_token": target["telegram_token"],
+        "targets": [target["telegram_chat"]],
+        "detect_owner": False,
+        "preview": False,
+        "format": "text",
+    }
+
+
+def _slack(target: Mapping[str, str]) -> dict[str, Any]:
+    a, b, c = target["slack_hook"].split("/")
+    return {"schema": "slack", "token_a": a, "token_b": b, "token_c": c, "include_image": False, "format": "text"}
+
+
+def _discord(target: Mapping[str, str]) -> dict[str, Any]:
+    hook, token = target["discord_hook"].split("/")
+    return {
+        "schema": "discord",
+        "webhook_id": hook,
+        "webhook_token": token,
+        "avatar": False,
+        "include_image": False,
+        "format": "text",
+    }
+
+
+_BUILDERS = {
+    ChannelKind.EMAIL: _email,
+    ChannelKind.TELEGRAM: _telegram,
+    ChannelKind.SLACK: _slack,
+    ChannelKind.DISCORD: _discord,
+}
+
+
+def _quiet_logger() -> logging.Logger:
+    """The library's logger, kept out of ours: tokens are part of the addresses that it and urllib3 log."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    return logger
