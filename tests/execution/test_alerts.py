@@ -346,6 +346,7 @@ def test_an_evaluation_costs_fifteen_queries_at_the_most(day, clock, risk_manage
     clock.pass_s(20)
     look(clock)
     clock.pass_s(20)
+    look(clock)
     world.healthy("kraken")
     world.bad_day_on(day, risk_manager)
     look(clock)
