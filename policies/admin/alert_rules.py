@@ -55,7 +55,7 @@ class AlertRuleAdmin(ChangedColumn, PolicyAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
-        if isinstance(field, forms.ModelMultipleChoiceField):
+        if isinstance(field, forms.ModelMultipleChoiceField) and field.queryset is not None:
             field.queryset = field.queryset.defer("ciphertext")
         return field
 

@@ -17,7 +17,7 @@ def install(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("policies", "0005_breaker"),
+        ("policies", "0006_chains_and_balancing"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -119,5 +120,5 @@ def _write(done: _Round) -> None:
         AlertDelivery.objects.bulk_create(done.notices, ignore_conflicts=True)
 
 
-def _pks(alerts: Iterable[Alert]) -> list[object]:
+def _pks(alerts: Iterable[Alert]) -> list[Any]:
     return [alert.pk for alert in alerts]

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0006_unknown_events"),
+        ("execution", "0008_chains_and_balancing"),
         ("policies", "0007_alerts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
