@@ -21,13 +21,14 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Sink:
-    """What came in. `answers`: statuses to answer with, the last one for ever."""
+    """What came in. `answers`: statuses to answer with, the last one for ever, each with `text`."""
 
     port: int = 0
     connections: int = 0
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     mails: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=lambda: [200])
+    text: bytes = b'{"ok": true}'
     location: str = ""
 
 
@@ -44,10 +45,9 @@ def http_sink(certificate: Path | None = None) -> Iterator[Sink]:
             self.send_response(status)
             if sink.location:
                 self.send_header("Location", sink.location)
-            answer = b'{"ok": true}'
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_header("Content-Length", str(len(sink.text)))
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(sink.text)
 
         do_GET = do_POST
 

@@ -6,7 +6,8 @@ library's hundred services, or another host, through a channel.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -18,17 +19,33 @@ _TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
 _SECURE = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
 
 
-class _Complaints(logging.Handler):
-    """What the library logs in one thread while it sends: its only way to say why."""
+class _Complaints(logging.Filter):
+    """Where all that the library logs ends, for tokens are part of the addresses it tells.
+
+    What it complains of while it sends is kept for the thread that sends: its only way to say why.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.thread, self.lines = threading.get_ident(), list[str]()
+        self._of_thread = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.thread == self.thread and (record.levelno >= logging.WARNING or text.startswith("Socket Exc")):
-            self.lines.append(text)
+    @contextmanager
+    def heard(self) -> Iterator[list[str]]:
+        """The complaints of this thread from now on."""
+        self._of_thread.lines = lines = list[str]()
+        try:
+            yield lines
+        finally:
+            del self._of_thread.lines
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        lines, text = getattr(self._of_thread, "lines", None), record.getMessage()
+        if lines is not None and (record.levelno >= logging.WARNING or text.startswith("Socket Exc")):
+            lines.append(text)
+        return False
+
+
+_complaints = _Complaints()
 
 
 def notify(
@@ -44,23 +61,20 @@ def notify(
 
 def send(plugin: Any, title: str, body: str, notify_type: str) -> None:
     """Let a plug-in deliver. Raises SendError with what the library complained of."""
-    logger = _quiet_logger()
-    complaints = _Complaints()
-    logger.addHandler(complaints)
-    try:
-        sent = plugin.notify(title=title, body=body or title, notify_type=notify_type, body_format="text")
-    except Exception as e:  # noqa: BLE001 the library's own errors are of many kinds; each is one failed attempt
-        raise SendError(f"{type(e).__name__}: {e}") from e
-    finally:
-        logger.removeHandler(complaints)
+    with _complaints.heard() as lines:
+        try:
+            sent = plugin.notify(title=title, body=body or title, notify_type=notify_type, body_format="text")
+        except Exception as e:  # noqa: BLE001 the library's own errors are of many kinds; each is one failed attempt
+            raise SendError(f"{type(e).__name__}: {e}") from e
     if not sent:
-        raise SendError(" ".join(complaints.lines) or "It was not accepted.")
+        raise SendError(" ".join(lines) or "It was not accepted.")
 
 
 def plugin_for(kind: ChannelKind, target: Mapping[str, str], *, timeout_s: float) -> Any:
     """The library's sender for a target. Raises SendError when it does not take the fields."""
     from apprise import AppriseAsset
 
+    _silence()
     asset = AppriseAsset(app_id="Routing platform", http_redirects=False, secure_logging=True)
     # Each sender by its own name: asking the library by scheme makes it load more than a hundred services first.
     module, name, fields = _BUILDERS[kind](target)
@@ -121,10 +135,9 @@ _BUILDERS = {
 }
 
 
-def _quiet_logger() -> logging.Logger:
-    """The library's logger, kept out of ours: tokens are part of the addresses that it and urllib3 log."""
+def _silence() -> None:
+    """Keep the library, and urllib3 under it, out of our logs."""
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logger = logging.getLogger("apprise")
-    logger.propagate = False
-    logger.setLevel(logging.DEBUG)
-    return logger
+    logger.addFilter(_complaints)
+    logger.setLevel(logging.DEBUG)  # what goes wrong on the way is logged as no more than that
