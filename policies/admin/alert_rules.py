@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from policies.admin.base import PolicyAdmin
 from policies.admin.changed import ChangedColumn
@@ -53,7 +53,7 @@ class AlertRuleAdmin(ChangedColumn, PolicyAdmin):
         return rows.annotate(told=ArrayAgg("channels__name", filter=None, default=[]))
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if isinstance(field, forms.ModelMultipleChoiceField) and field.queryset is not None:
             field.queryset = field.queryset.defer("ciphertext")

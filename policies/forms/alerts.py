@@ -46,7 +46,11 @@ def _input(field: Field) -> forms.CharField:
     )
 
 
-class ChannelForm(PolicyForm):
+_Target = type("_Target", (forms.Form,), {field.name: _input(field) for fields in FIELDS.values() for field in fields})
+"""One input for every field of every kind; the page shows those of the chosen kind."""
+
+
+class ChannelForm(PolicyForm, _Target):  # type: ignore[misc, valid-type]
     """A channel. Its target is typed in fields of its kind; secret ones are empty whenever they are shown."""
 
     class Meta:
@@ -88,8 +92,3 @@ class ChannelForm(PolicyForm):
         except Unreadable as e:
             self.add_error(None, f"{e}. Enter everything anew.")
             return {}
-
-
-for _kind_fields in FIELDS.values():
-    for _field in _kind_fields:
-        ChannelForm.base_fields[_field.name] = _input(_field)

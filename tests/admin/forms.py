@@ -28,7 +28,7 @@ def fields_of(html: str) -> dict[str, str]:
     return found
 
 
-def edit(client: Client, name: str, pk: Any, **changes: Any) -> Any:
+def edit(client: Client, name: str, pk: Any, /, **changes: Any) -> Any:
     """Open a row's form, change some fields, save."""
     address = reverse(f"admin:policies_{name}_change", args=[pk])
     fields = fields_of(client.get(address).content.decode())

@@ -11,8 +11,9 @@ from django.test import Client
 
 from execution.exchanges.registry import AdapterPool
 from policies import credential_care, snapshot
+from policies.alerts import store_channel
 from policies.domain.policy import Mode
-from policies.models import Exchange, ExchangeCredential
+from policies.models import AlertChannel, Exchange, ExchangeCredential
 from policies.services import create_token, store_credential
 from tests.admin import world
 from tests.admin.addresses import all_addresses
@@ -46,6 +47,9 @@ def planted(db):
         owner = world.user(f"owner{number:02}")
         store_credential(user=owner, exchange=exchange, mode=Mode.LIVE, secrets=secrets, by=None)
         forbidden |= {part for name, part in secrets.items() if name != "client_id"}
+    target = {"address": "https://hooks.example.com/PLANTED-path-00", "signing_secret": "PLANTED-signing-00"}
+    store_channel(AlertChannel(name="pager", kind="webhook"), target, reason="for the tests", by=None)
+    forbidden |= {"PLANTED-path-00", target["signing_secret"]}
     forbidden |= {line for line in PEM.splitlines() if len(line) > 40}
     return forbidden
 
@@ -65,6 +69,10 @@ def test_no_page_answer_error_or_log_shows_a_planted_secret(planted, risk_manage
             path = f"/admin/policies/exchangecredential/{row.pk}/change/"
             seen.append(desk.get(path).content.decode())
             seen.append(desk.post(path, {"api_key": next(iter(planted)), "secret": " ", "reason": ""}).content.decode())
+        path = f"/admin/policies/alertchannel/{AlertChannel.objects.get(name='pager').pk}/"
+        typed = {"address": "http://PLANTED-path-00", "signing_secret": "PLANTED-signing-00", "reason": ""}
+        seen += [desk.get(f"{path}{page}/").content.decode() for page in ("change", "history", "send_test_notice")]
+        seen.append(desk.post(f"{path}change/", typed).content.decode())
         seen += api_answers(world.user("client1"))
         seen.append(adapter_errors())
         list(credential_care.rotate_keys([]))
