@@ -14,6 +14,8 @@ class Condition(StrEnum):
     CHAIN_OUT = "chain_out"
     FAILOVERS = "failovers"
     DENIALS = "denials"
+    REJECTIONS = "rejections"
+    QUEUE_AGE = "queue_age"
     ORDERS_UNKNOWN = "orders_unknown"
     ORDER_ATTENTION = "order_attention"
     ORPHAN_ORDER = "orphan_order"
@@ -70,6 +72,15 @@ MEANINGS: Mapping[Condition, Meaning] = {
         threshold="failovers within the last minute",
     ),
     Condition.DENIALS: Meaning("Many denials", "Signals were denied.", threshold="denials within the last hour"),
+    Condition.REJECTIONS: Meaning(
+        "Many rejections",
+        "An exchange rejects our orders. Counted from its fifth rejection within five minutes on.",
+        EXCHANGE,
+        threshold="percent of its orders within the last five minutes",
+    ),
+    Condition.QUEUE_AGE: Meaning(
+        "Signals wait", "Signals or orders are stored and not sent. One alert for all.", threshold="seconds of waiting"
+    ),
     Condition.ORDERS_UNKNOWN: Meaning(
         "Orders unknown", "Orders whose outcome nobody knows. One alert for all.", threshold="seconds without an answer"
     ),

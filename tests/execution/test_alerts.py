@@ -197,6 +197,78 @@ def test_all_exchanges_down_without_a_rule_about_chains_is_one_alert_too(day):
     assert Alert.objects.get().subject == "All exchanges are down"
 
 
+def test_nobody_is_told_that_one_recovered_while_all_are_out(day, clock):
+    hook = channel()
+    rule("exchange_down", hook, repeat_s=60)
+    rule("chain_out", hook)
+    down("okx")
+    look(clock)
+    down(*all_slugs())
+    for _ in range(3):
+        clock.pass_s(61)
+        look(clock)
+
+    assert list(Alert.objects.filter(cleared_at=None).values_list("subject", flat=True).order_by("subject")) == [
+        "No exchange is left for any signal",
+        "OKX is down",
+    ]
+    assert (told("opened"), told("repeated"), told("recovered")) == (2, 0, 0)
+
+
+def test_whoever_is_not_told_of_chains_hears_that_all_are_down(day):
+    """A rule about chains that tells nobody must not silence the one that does."""
+    rule("exchange_down", channel())
+    rule("chain_out")
+    down(*all_slugs())
+
+    look()
+
+    assert "All exchanges are down" in AlertDelivery.objects.get().text
+
+
+def test_whoever_watches_one_exchange_hears_of_it_when_all_are_down(day):
+    rule("exchange_down", channel(), scope="okx")
+    rule("chain_out")
+    down(*all_slugs())
+
+    look()
+
+    assert "OKX is down" in AlertDelivery.objects.get().text
+
+
+def place(day, exchange, **statuses):
+    for status, number in statuses.items():
+        for _ in range(number):
+            signal = world.make_signal(day.sender, exchange_id=exchange)
+            world.make_order(signal, status)
+
+
+def test_rejections_are_a_share_of_an_exchanges_orders_and_need_a_few_of_them(day):
+    rule("rejections", threshold=50)
+    place(day, "kraken", rejected=4)
+    place(day, "okx", rejected=5, filled=5)
+    place(day, "kucoin", rejected=6, filled=5)
+
+    look()
+
+    alert = Alert.objects.get()
+    assert (alert.scope_key, alert.evidence) == ("kucoin", "6 of 11 within five minutes, more than 50 %.")
+
+
+@pytest.mark.parametrize("status", ["pending", "routing"])
+def test_a_signal_that_waits_too_long_is_told(day, clock, status):
+    rule("queue_age", threshold=30)
+    world.make_signal(day.sender, status, received_at=clock.at)
+    clock.pass_s(30)
+    look(clock)
+    assert not Alert.objects.exists()
+
+    clock.pass_s(1)
+    look(clock)
+
+    assert Alert.objects.get().subject == "A signal or order waits to be sent"
+
+
 def test_a_rule_waits_for_as_long_as_it_says(day, clock):
     rule("exchange_down", channel(), for_s=60)
     down("okx")
@@ -311,7 +383,11 @@ def test_the_database_keeps_two_open_alerts_of_one_thing_out(day):
 
 
 def test_each_condition_sees_its_own_trouble(day, risk_manager):
-    thresholds = {"failovers": 0, "denials": 3, "orders_unknown": 60, "webhook_refusals": 0}
+    thresholds = {
+        "failovers": 0, "denials": 3, "orders_unknown": 60, "webhook_refusals": 0, "rejections": 50, "queue_age": 30,
+    }  # fmt: skip
+    place(day, "kraken", rejected=5)
+    world.make_signal(day.sender, "pending", received_at=world.ago(minutes=1))
     world.bad_day_on(day, risk_manager)
     Heartbeat.objects.filter(kind="worker").update(seen_at=world.ago(minutes=3))
     Heartbeat.objects.filter(name="canary:exit").update(seen_at=world.ago(minutes=3))
@@ -339,7 +415,7 @@ def refused(day):
     )
 
 
-def test_an_evaluation_costs_fifteen_queries_at_the_most(day, clock, risk_manager):
+def test_an_evaluation_costs_fifteen_queries_at_the_most_however_many_exchanges_there_are(day, clock, risk_manager):
     AlertRule.objects.update(enabled=True)
     AlertRule.objects.get(name="Exchange down").channels.set([channel()])
     down("okx", "kraken")
@@ -352,7 +428,9 @@ def test_an_evaluation_costs_fifteen_queries_at_the_most(day, clock, risk_manage
     look(clock)
     clock.pass_s(120)
     world.lost_order(day.sender)
-    snapshot.forget()
+    world.many_exchanges(42)
+    down(*all_slugs()[::2])
+    snapshot.refresh()  # every process has it already
 
     with CaptureQueriesContext(connection) as queries:
         alerts.evaluate(clock.at)

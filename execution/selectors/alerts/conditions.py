@@ -1,7 +1,7 @@
 """The conditions of alert rules: each a pure function from what there is to what it finds."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from execution.domain.breaker import BreakerState
 from execution.domain.orders import OrderStatus
@@ -16,13 +16,15 @@ from policies.domain.trading_state import describe
 
 EVERYTHING = "all"
 NAMED = 5
+FEWEST_REJECTIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong now. `key`: what one alert is about. `scope`: what a rule can be limited to.
 
-    `page` and `pk` name the page of the admin that shows it; without `pk` the list.
+    `page` and `pk` name the page of the admin that shows it; without `pk` the list. `is_told`: another alert tells it
+    too, so it opens none of its own; one that is open stays so.
     """
 
     key: str
@@ -31,6 +33,7 @@ class Finding:
     page: str = ""
     pk: str = ""
     scope: str = ""
+    is_told: bool = False
 
 
 Evaluator = Callable[[Look, int], Iterable[Finding]]
@@ -43,14 +46,13 @@ _NOT_USED = frozenset({"OFF", "HALTED", "MAINTENANCE"})
 def _exchange_down(there: Look, threshold: int) -> Iterator[Finding]:
     down = [status for status in there.statuses if status.word in _OUT]
     on = [status for status in there.statuses if status.word not in _NOT_USED]
-    if len(down) > 1 and len(down) == len(on):
-        # One cause, one alert; and none when the rule about chains tells it already.
-        if Condition.CHAIN_OUT not in there.watched:
-            names = ", ".join(status.slug for status in down)
-            yield Finding(EVERYTHING, "All exchanges are down", names, "policies_exchange")
-        return
+    all_out = len(down) > 1 and len(down) == len(on)
+    if all_out:  # one cause, one alert
+        names = _named([status.slug for status in down])
+        yield Finding(EVERYTHING, "All exchanges are down", names, "policies_exchange")
     for status in down:
-        yield _about_exchange(status.slug, f"{status.name} is {status.word.lower()}", status.sentence)
+        found = _about_exchange(status.slug, f"{status.name} is {status.word.lower()}", status.sentence)
+        yield replace(found, is_told=all_out)
 
 
 def _exchange_degraded(there: Look, threshold: int) -> Iterator[Finding]:
@@ -88,13 +90,28 @@ def _chain_out_of(there: Look, primary: str) -> Iterator[Finding]:
         yield Finding(primary, f"No exchange is left for {primary}", chain.why, "policies_failoverchain", scope=primary)
 
 
-def _more_than(count: str, what: str, within: str, page: str) -> Evaluator:
+def _more_than(condition: Condition, what: str, within: str, page: str) -> Evaluator:
     def evaluate(there: Look, threshold: int) -> Iterator[Finding]:
-        number = there.counts.get(count, 0)
+        number = there.counts.get(condition, 0)
         if number > threshold:
             yield Finding("", f"{number:,} {what} within {within}", f"More than {threshold:,}.", page)
 
     return evaluate
+
+
+def _rejections(there: Look, threshold: int) -> Iterator[Finding]:
+    for exchange, (rejected, placed) in there.placed.items():
+        if rejected >= FEWEST_REJECTIONS and rejected * 100 > threshold * placed:
+            text = f"{rejected:,} of {placed:,} within five minutes, more than {threshold} %."
+            yield _about_exchange(exchange, f"{exchange} rejects {100 * rejected // placed} % of our orders", text)
+
+
+def _queue_age(there: Look, threshold: int) -> Iterator[Finding]:
+    since = there.waits_since
+    if since is not None and (there.now - since).total_seconds() > threshold:
+        number = there.counts[Condition.QUEUE_AGE]
+        subject = f"{number:,} signals or orders wait" if number > 1 else "A signal or order waits"
+        yield Finding("", f"{subject} to be sent", f"The oldest for {age_since(since, there.now)}.", "execution_signal")
 
 
 def _orders_unknown(there: Look, threshold: int) -> Iterator[Finding]:
@@ -190,8 +207,10 @@ EVALUATORS: Mapping[Condition, Evaluator] = {
     Condition.EXCHANGE_DEGRADED: _exchange_degraded,
     Condition.BREAKER_OPEN: _breaker_open,
     Condition.CHAIN_OUT: _chain_out,
-    Condition.FAILOVERS: _more_than("failovers", "failovers", "a minute", "execution_signal"),
-    Condition.DENIALS: _more_than("denials", "denials", "an hour", "execution_signal"),
+    Condition.FAILOVERS: _more_than(Condition.FAILOVERS, "failovers", "a minute", "execution_signal"),
+    Condition.DENIALS: _more_than(Condition.DENIALS, "denials", "an hour", "execution_signal"),
+    Condition.REJECTIONS: _rejections,
+    Condition.QUEUE_AGE: _queue_age,
     Condition.ORDERS_UNKNOWN: _orders_unknown,
     Condition.ORDER_ATTENTION: _order_attention,
     Condition.ORPHAN_ORDER: _orphan_order,
@@ -202,17 +221,27 @@ EVALUATORS: Mapping[Condition, Evaluator] = {
     Condition.QUEUE_DEAF: _queue_deaf,
     Condition.BEAT_SILENT: _silent("beat", "The scheduler (beat) is silent"),
     Condition.WORKER_SILENT: _silent("worker", "No worker is alive"),
-    Condition.WEBHOOK_REFUSALS: _more_than("refusals", "webhook refusals", "an hour", "execution_webhookdelivery"),
+    Condition.WEBHOOK_REFUSALS: _more_than(
+        Condition.WEBHOOK_REFUSALS, "webhook refusals", "an hour", "execution_webhookdelivery"
+    ),
     Condition.DATABASE_RESTORED: _database_restored,
 }
 
 
-def findings(there: Look, condition: Condition, *, threshold: int, scope: str) -> list[Finding]:
-    """What a rule finds: of its condition, within its scope. A key comes at most once."""
+def findings(
+    there: Look, condition: Condition, *, threshold: int, scope: str, chains_are_told: bool = False
+) -> list[Finding]:
+    """What a rule finds: of its condition, within its scope. A key comes at most once.
+
+    chains_are_told: whoever this rule tells is told of chains without an exchange as well.
+    """
     if condition == Condition.CHAIN_OUT and scope:
         found: Iterable[Finding] = _chain_out_of(there, scope)
     else:
         found = EVALUATORS[condition](there, threshold)
         if scope:
-            found = [finding for finding in found if finding.scope == scope]
+            # Who asked for one exchange hears of it when all are out, too.
+            found = [replace(finding, is_told=False) for finding in found if finding.scope == scope]
+        elif chains_are_told:
+            found = [replace(finding, is_told=finding.is_told or finding.key == EVERYTHING) for finding in found]
     return list({finding.key: finding for finding in found}.values())

@@ -34,56 +34,76 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The state of the platform at one moment. `watched`: the conditions of the rules that are on."""
+    """The state of the platform at one moment.
+
+    counts: of the conditions that ask for one. placed: exchange -> orders rejected and orders in all, of late.
+    waits_since: when the oldest came that waits to be sent; None where nothing waits.
+    """
 
     now: datetime
     policy: Policy
     facts: Facts
-    watched: Collection[Condition] = ()
     statuses: tuple[ExchangeStatus, ...] = ()
     chains: Mapping[str, ChainNow] = field(default_factory=dict)
     questions: Questions = field(default_factory=Questions)
     heard_at: Mapping[str, datetime | None] = field(default_factory=dict)
     seen_at: Mapping[str, datetime | None] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[Condition, int] = field(default_factory=dict)
+    placed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    waits_since: datetime | None = None
 
 
-_COUNTS = """
-SELECT 'failovers', count(*), '', '', '', NULL::timestamptz FROM execution_decision d
-WHERE d.decided_at > %(minute_ago)s AND d.exchange <> '' AND d.exchange <> d."primary"
-UNION ALL
-SELECT 'denials', count(*), '', '', '', NULL::timestamptz FROM execution_signal
-WHERE status = 'denied' AND received_at > %(hour_ago)s
-UNION ALL
-SELECT 'refusals', count(*), '', '', '', NULL::timestamptz FROM execution_webhookdelivery
-WHERE outcome = 'refused' AND at > %(hour_ago)s
-UNION ALL
+_DOUBT = """
 (SELECT 'doubt', 0, id::text, status, exchange_id || '|' || upper(side) || ' ' || symbol,
         coalesce(submitted_at, created_at)
  FROM execution_order WHERE status IN ('unknown', 'needs_attention')
  ORDER BY status, created_at LIMIT %(limit)s)
 """
+# Each as long as somebody watches for it: an hour of signals may be many.
+_COUNTED = {
+    Condition.FAILOVERS: """
+SELECT 'failovers', count(*), '', '', '', NULL::timestamptz FROM execution_decision d
+WHERE d.decided_at > %(minute_ago)s AND d.exchange <> '' AND d.exchange <> d."primary" AND d."primary" <> ''
+""",
+    Condition.DENIALS: """
+SELECT 'denials', count(*), '', '', '', NULL::timestamptz FROM execution_signal
+WHERE status = 'denied' AND received_at > %(hour_ago)s
+""",
+    Condition.WEBHOOK_REFUSALS: """
+SELECT 'webhook_refusals', count(*), '', '', '', NULL::timestamptz FROM execution_webhookdelivery
+WHERE outcome = 'refused' AND at > %(hour_ago)s
+""",
+    Condition.REJECTIONS: """
+SELECT 'rejections', count(*) FILTER (WHERE status = 'rejected'), exchange_id, count(*)::text, '', NULL::timestamptz
+FROM execution_order WHERE created_at > %(minutes_ago)s AND submitted_at IS NOT NULL GROUP BY exchange_id
+""",
+    # Every status by itself, because each has an index of its own.
+    Condition.QUEUE_AGE: """
+SELECT 'queue_age', count(*), '', '', '', min(at) FROM (
+    SELECT received_at AS at FROM execution_signal WHERE status = 'pending'
+    UNION ALL SELECT received_at FROM execution_signal WHERE status = 'routing'
+    UNION ALL SELECT created_at FROM execution_order WHERE status = 'queued') AS waiting
+""",
+}
 
 
 def look(policy: Policy, now: datetime, watched: Collection[Condition]) -> Look:
-    """Read it."""
+    """Read it. watched: the conditions somebody wants to know of; some are counted only then."""
     health = {row.exchange_id: health_of(row) for row in ExchangeHealth.objects.all()}
     facts = Facts(health, {}, breakers=all_breakers())
     beats = list(Heartbeat.objects.all())
-    counts, doubts = _counted(now)
+    counted = _counted(now, watched)
     return Look(
         now=now,
         policy=policy,
         facts=facts,
-        watched=frozenset(watched),
         statuses=tuple(all_statuses(policy, facts, now)),
         chains=all_chains_now(policy, facts, now),
         questions=open_questions(LIMIT),
         heard_at=heard(beats),
         seen_at={kind: _newest(beats, kind) for kind in ("beat", "worker")},
-        doubts=doubts,
-        counts=counts,
+        **counted,
     )
 
 
@@ -91,18 +111,26 @@ def _newest(beats: list[Heartbeat], kind: str) -> datetime | None:
     return max((beat.seen_at for beat in beats if beat.kind == kind), default=None)
 
 
-def _counted(now: datetime) -> tuple[dict[str, int], tuple[Doubt, ...]]:
+def _counted(now: datetime, watched: Collection[Condition]) -> dict[str, Any]:
+    """The fields of `Look` that are counted from rows."""
     params: dict[str, Any] = {
         "minute_ago": now - timedelta(minutes=1),
+        "minutes_ago": now - timedelta(minutes=5),
         "hour_ago": now - timedelta(hours=1),
         "limit": LIMIT,
     }
-    counts: dict[str, int] = {}
-    doubts = []
-    for kind, count, pk, status, what, since in fetch(_COUNTS, params):
+    asked = [_DOUBT, *(sql for condition, sql in _COUNTED.items() if condition in watched)]
+    counts: dict[Condition, int] = {}
+    placed: dict[str, tuple[int, int]] = {}
+    doubts: list[Doubt] = []
+    waits_since = None
+    for kind, count, name, word, what, at in fetch("UNION ALL".join(asked), params):
         if kind == "doubt":
             exchange, _, text = what.partition("|")
-            doubts.append(Doubt(pk, status, exchange, text, since))
+            doubts.append(Doubt(name, word, exchange, text, at))
+        elif kind == Condition.REJECTIONS:
+            placed[name] = count, int(word)
         else:
-            counts[kind] = count
-    return counts, tuple(doubts)
+            counts[Condition(kind)] = count
+            waits_since = at or waits_since
+    return {"counts": counts, "placed": placed, "doubts": tuple(doubts), "waits_since": waits_since}

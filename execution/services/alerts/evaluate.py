@@ -60,8 +60,16 @@ def _evaluate(done: _Round, policy: Policy) -> int:
     for alert in Alert.objects.filter(cleared_at=None).select_for_update():
         live.setdefault(alert.rule_id, {})[alert.scope_key] = alert
     there = look(policy, done.now, {Condition(rule.condition) for rule in rules.values()})
+    of_chains = [rule for rule in rules.values() if rule.condition == Condition.CHAIN_OUT and not rule.scope]
+    told_of_chains = {channel for rule in of_chains for channel in rule.channel_ids}
     for pk, rule in rules.items():
-        found = findings(there, Condition(rule.condition), threshold=rule.threshold or 0, scope=rule.scope)
+        found = findings(
+            there,
+            Condition(rule.condition),
+            threshold=rule.threshold or 0,
+            scope=rule.scope,
+            chains_are_told=bool(of_chains) and told_of_chains.issuperset(rule.channel_ids),
+        )
         _compare(done, rule, found, live.pop(pk, {}))
     for left in live.values():  # of rules that were switched off
         done.over += left.values()
@@ -71,8 +79,10 @@ def _evaluate(done: _Round, policy: Policy) -> int:
 
 def _compare(done: _Round, rule: AlertRule, found: Sequence[Finding], live: dict[str, Alert]) -> None:
     for finding in found:
-        alert = live.pop(finding.key[:120], None)
-        _see(done, rule, finding, alert)
+        alert = live.get(finding.key[:120])
+        if not finding.is_told or (alert is not None and alert.opened_at is not None):
+            live.pop(finding.key[:120], None)
+            _see(done, rule, finding, alert)
     for alert in live.values():
         _miss(done, rule, alert)
 
@@ -89,7 +99,7 @@ def _see(done: _Round, rule: AlertRule, finding: Finding, alert: Alert | None) -
         if now - alert.began_at >= timedelta(seconds=rule.for_s):
             alert.opened_at = now
             done.tell(rule, alert, NoticeKind.OPENED)
-    elif _is_due_again(rule, alert, now):
+    elif not finding.is_told and _is_due_again(rule, alert, now):
         done.tell(rule, alert, NoticeKind.REPEATED)
 
 
