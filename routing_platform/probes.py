@@ -114,7 +114,7 @@ class StateCollector:
         return GaugeMetricFamily("orders_unknown", "Orders whose fate is not known.", value=count)
 
     def _pending(self) -> Metric:
-        count = Signal.objects.filter(status="pending").count()
+        count = Signal.objects.filter(status="pending", due_at=None).count()
         return GaugeMetricFamily("signals_pending", "Signals not routed yet.", value=count)
 
     def _health(self) -> Metric:

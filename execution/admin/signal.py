@@ -28,6 +28,10 @@ from policies.display.words import number, short_id, side_label, time_tag
 from policies.domain.reasons import ReasonCode
 
 
+def _is_list(request: HttpRequest) -> bool:
+    return request.resolver_match is not None and str(request.resolver_match.url_name).endswith("_changelist")
+
+
 class StrategyFilter(TextFilter):  # type: ignore[misc]
     """By the whole name: its beginning finds the search box."""
 
@@ -56,8 +60,9 @@ class SignalAdmin(BigTableAdmin):
     ordering = ("-received_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Signal]:
+        """The list is of whole signals; a part has its page all the same."""
         rows: QuerySet[Signal] = super().get_queryset(request)
-        return rows
+        return rows.filter(parent=None) if _is_list(request) else rows
 
     def find(self, rows: QuerySet[Signal], term: str) -> QuerySet[Signal]:
         if "/" in term:

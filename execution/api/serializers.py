@@ -6,6 +6,7 @@ from django.db.models import Model
 from rest_framework import serializers
 
 from execution.models import Decision, Fill, Market, Order, OrderEvent, Position, Signal
+from policies.domain.numbers import plain, rounded
 
 M = TypeVar("M", bound=Model)
 
@@ -152,14 +153,47 @@ class SignalOut(RowOut[Signal]):
         ]  # fmt: skip
 
 
+class LegOut(RowOut[Signal]):
+    """A part of a signal: what it is for, where it went, what it brought."""
+
+    exchange = serializers.SerializerMethodField()
+    average_price = serializers.SerializerMethodField(help_text="null: nothing was filled.")
+    orders = OrderOut(many=True)
+
+    class Meta:
+        model = Signal
+        fields = [
+            "id", "part", "status", "reason_code", "reason_detail", "exchange", "amount", "notional", "limit_price",
+            "due_at", "filled_amount", "filled_notional", "average_price", "final_at", "orders",
+        ]  # fmt: skip
+
+    def get_exchange(self, row: Signal) -> str | None:
+        """Where it went; before that, the only one it may go to."""
+        return row.exchange_id or row.requested_exchange or None
+
+    def get_average_price(self, row: Signal) -> str | None:
+        """Quote units."""
+        return plain(rounded(row.filled_notional / row.filled_amount, 8)) if row.filled_amount else None
+
+
+class PartOut(LegOut):
+    """A part; one that is sent later may itself be split over exchanges."""
+
+    parts = LegOut(many=True)
+
+    class Meta(LegOut.Meta):
+        fields = [*LegOut.Meta.fields, "parts"]
+
+
 class SignalDetailOut(SignalOut):
-    """A signal with its decisions and orders."""
+    """A signal with its decisions and orders; one that is traded in parts has no orders itself."""
 
     decisions = DecisionOut(many=True)
     orders = OrderOut(many=True)
+    parts = PartOut(many=True)
 
     class Meta(SignalOut.Meta):
-        fields = [*SignalOut.Meta.fields, "decisions", "orders"]
+        fields = [*SignalOut.Meta.fields, "decisions", "orders", "parts"]
 
 
 class PositionOut(RowOut[Position]):

@@ -9,10 +9,12 @@ from dataclasses import Field, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from uuid import UUID
 
 from execution.domain.orders import (
     FINAL,
     IN_DOUBT,
+    NEVER_PLACED,
     OrderStatus,
     OrderType,
     SignalStatus,
@@ -375,22 +377,27 @@ class SignalState:
     """What decides whether a signal may have another order.
 
     cancelled: somebody asked to cancel the signal, or its order: who cancels an order does not want it elsewhere.
-    attempt: orders made for it so far.
+    attempt: orders made for it so far. leg: a part that its plan meant for one exchange: no other may take it.
     """
 
     expires_at: datetime
     cancelled: bool
     attempt: int
+    leg: bool = False
+    parent_id: UUID | None = None
 
 
 def signal_after(move: Move[OrderT], state: SignalState) -> tuple[SignalStatus, str]:
     """The signal's status after this move, and the exchange that is now proved not to hold it."""
     wanted = not state.cancelled and move.at < state.expires_at and state.attempt < MAX_ATTEMPTS
-    if wanted and (move.retry_same_exchange or may_try_next(move.status, move.code)):
-        return SignalStatus.PENDING, "" if move.retry_same_exchange else move.order.exchange
+    if wanted and move.retry_same_exchange:
+        return SignalStatus.PENDING, ""
+    if wanted and not state.leg and may_try_next(move.status, move.code):
+        return SignalStatus.PENDING, move.order.exchange
     if move.signal_status is not None:
         return move.signal_status, ""
-    return signal_outcome(move.status, has_fills=move.filled > 0), ""
+    refused_there = state.leg and move.status in NEVER_PLACED
+    return signal_outcome(move.status, has_fills=move.filled > 0), move.order.exchange if refused_there else ""
 
 
 def _resting_poll_s(age_s: float) -> float:

@@ -25,6 +25,14 @@ class TimeInForce(StrEnum):
     PO = "PO"
 
 
+class Method(StrEnum):
+    """How a client wants its signal traded: evenly over time, a little at a time, or resting first, then taking."""
+
+    TWAP = "twap"
+    ICEBERG = "iceberg"
+    PASSIVE = "passive"
+
+
 class SignalType(StrEnum):
     ENTRY = "entry"
     EXIT = "exit"

@@ -20,8 +20,10 @@ from policies.domain.routing import (
     NoRoute,
     Problem,
     Resolution,
+    Source,
     explain_tried,
     no_route,
+    only,
     resolve,
     walk,
 )
@@ -61,6 +63,7 @@ class Question:
     tried: exchanges proved not to hold it. unpriced: exchanges whose order book could not be had just now.
     probed: exchanges that come back from an outage and have enough other orders to show it.
     turn: which signal of a balanced strategy this is; it tells apart what is otherwise the same question.
+    only: the requested exchange or none; for a part of a plan that chose it.
     """
 
     user_id: int
@@ -72,6 +75,7 @@ class Question:
     unpriced: tuple[str, ...] = ()
     probed: tuple[str, ...] = ()
     turn: int = 0
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,14 @@ def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> An
         reducing = _check_halts(policy, question)
         resolution = resolve(policy, requested=question.requested_exchange, strategy_id=question.strategy_id)
         check = cache(exchange_check(policy, facts, question, permission, now, primary=resolution.exchange))
-        strategy = policy.strategies.get(question.strategy_id)
-        plan = plan_of(policy, facts.health, facts.load, resolution, strategy, question.turn, check)
-        found = walk(policy, plan.steps, check, beyond=plan.beyond)
+        if question.only:
+            resolution = Resolution(question.requested_exchange, Source.EXPLICIT)
+            plan = Plan((question.requested_exchange,), "")
+            found = only(question.requested_exchange, check)
+        else:
+            strategy = policy.strategies.get(question.strategy_id)
+            plan = plan_of(policy, facts.health, facts.load, resolution, strategy, question.turn, check)
+            found = walk(policy, plan.steps, check, beyond=plan.beyond)
     except Denied as e:
         raise Refused(e, resolution, plan) from e
     mode = mode_at(policy, question, found.exchange)

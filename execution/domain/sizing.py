@@ -16,6 +16,7 @@ class Wanted:
     """The part of a signal that sizing needs. Exactly one of amount (base) and notional (quote) is given.
 
     order_type None leaves the execution method to policy. limit_price only with order_type limit.
+    capped: one of several parts, so a notional holds even at the worst price, and what is less than a lot is left over.
     """
 
     side: Side
@@ -26,6 +27,7 @@ class Wanted:
     time_in_force: TimeInForce | None
     signal_type: SignalType
     max_slippage_bps: Decimal | None = None
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def _protected(
             f"The book holds {plain(floor_to(walk.amount, market.lot))} {market.base} within {plain(slippage)} bps of "
             f"{plain(best)}, less than this order. Send a smaller order, or allow more slippage.",
         )
-    amount = _amount(wanted, market, rules, at_price=walk.average)
+    capped = wanted.capped and wanted.side == Side.BUY
+    amount = _amount(wanted, market, rules, at_price=max(limit, walk.average) if capped else walk.average)
     worst = amount * (limit if wanted.side == Side.BUY else best)
     method = execution_method(wanted, override)
     if method == "market" and capabilities.market_orders:
@@ -155,7 +158,7 @@ def _amount(wanted: Wanted, market: Market, rules: RoutingRules, *, at_price: De
         return floor_to(wanted.notional / at_price, market.lot)
     assert wanted.amount is not None
     rounded = floor_to(wanted.amount, market.lot)
-    if rounded != wanted.amount and rules.on_extra_precision == OnExtraPrecision.DENY:
+    if rounded != wanted.amount and rules.on_extra_precision == OnExtraPrecision.DENY and not wanted.capped:
         advice = f"Send {plain(rounded)}." if rounded else f"The smallest amount is {plain(market.lot)}."
         raise Denied(
             ReasonCode.AMOUNT_PRECISION,

@@ -3,9 +3,9 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
-from execution.domain.orders import SIGNAL_FINAL, OrderType, Side, SignalStatus, SignalType, TimeInForce
+from execution.domain.orders import SIGNAL_FINAL, Method, OrderType, Side, SignalStatus, SignalType, TimeInForce
 from execution.models.fields import amount_field, choices_of
 from policies.models import ApiToken, Exchange
 from policies.models.choices import ModeChoices
@@ -15,7 +15,11 @@ SIGNAL_STATUSES = choices_of(SignalStatus)
 
 
 class Signal(models.Model):
-    """What a client wants. Stored once per (user, idempotency key); everything after it is a consequence."""
+    """What a client wants. Stored once per (user, idempotency key); everything after it is a consequence.
+
+    A signal that is traded in parts is a parent; its parts are signals too, each with at most one live order. A parent
+    has no orders of its own: its filled amounts are the sums over its parts (`execution.services.parts`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signals", db_index=False)
@@ -52,6 +56,19 @@ class Signal(models.Model):
     filled_notional = amount_field(default=0)
     final_at = models.DateTimeField(null=True)
 
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="parts", db_index=False)
+    part = models.PositiveSmallIntegerField(null=True, help_text="Which of its parent's parts, from 0.")
+    leg = models.BooleanField(default=False, help_text="Goes to the exchange it names or nowhere.")
+    allotted = amount_field(null=True, help_text="What it takes of its parent's whole, in the parent's unit.")
+    due_at = models.DateTimeField(null=True, help_text="A slice is not sent before this.")
+    parts_made = models.PositiveSmallIntegerField(default=0, help_text="Parts made of it so far.")
+    allocated_amount = amount_field(
+        default=0, help_text="Allotted to its parts, less what they gave back, in the unit of its size."
+    )
+    execution_method = models.CharField(max_length=10, blank=True, choices=choices_of(Method))
+    schedule = models.JSONField(null=True, help_text="How its slices follow each other, once that was decided.")
+    paced_until = models.DateTimeField(null=True, help_text="Its next slice is not sent before this.")
+
     class Meta:
         constraints = [
             models.UniqueConstraint(name="signal_key_once", fields=["user", "idempotency_key"]),
@@ -65,12 +82,33 @@ class Signal(models.Model):
                 | (~Q(status__in=sorted(SIGNAL_FINAL)) & Q(final_at=None)),
             ),
             models.CheckConstraint(
-                name="signal_never_over_filled", condition=Q(amount=None) | Q(filled_amount__lte=models.F("amount"))
+                name="signal_never_over_filled", condition=Q(amount=None) | Q(filled_amount__lte=F("amount"))
+            ),
+            models.CheckConstraint(
+                name="signal_parts_within_whole",
+                condition=Q(amount__isnull=False, amount__gte=F("allocated_amount"))
+                | Q(notional__isnull=False, notional__gte=F("allocated_amount")),
+            ),
+            models.CheckConstraint(
+                name="signal_part_of_parent",
+                condition=Q(parent=None, part=None, allotted=None, due_at=None, leg=False)
+                | Q(parent__isnull=False, part__isnull=False, allotted__isnull=False, allotted__gt=0),
+            ),
+            models.UniqueConstraint(
+                name="signal_part_once", fields=["parent", "part"], condition=Q(parent__isnull=False)
             ),
         ]
         indexes = [
             models.Index(
-                name="signal_pending", fields=["user", "priority", "received_at"], condition=Q(status="pending")
+                name="signal_to_claim",
+                fields=["user", "priority", "received_at"],
+                condition=Q(status="pending", due_at=None),
+            ),
+            models.Index(name="signal_due", fields=["due_at"], condition=Q(status="pending", due_at__isnull=False)),
+            models.Index(
+                name="signal_cancelling",
+                fields=["cancel_requested_at"],
+                condition=Q(cancel_requested_at__isnull=False, final_at=None),
             ),
             models.Index(name="signal_routing", fields=["claimed_until"], condition=Q(status="routing")),
             models.Index(name="signal_newest", fields=["-received_at"]),

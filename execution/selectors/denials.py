@@ -17,13 +17,13 @@ _BY_CODE = """
 SELECT reason_code, count(*) FILTER (WHERE received_at > %(day_ago)s),
        count(*) FILTER (WHERE received_at > %(hour_ago)s),
        count(*) FILTER (WHERE received_at <= %(day_ago)s), max(received_at)
-FROM execution_signal WHERE status = 'denied' AND received_at > %(week_ago)s
+FROM execution_signal WHERE status = 'denied' AND received_at > %(week_ago)s AND parent_id IS NULL
 GROUP BY reason_code ORDER BY 2 DESC, 5 DESC
 """
 _BY_SENDER = """
 SELECT s.strategy_id, u.username, count(*), mode() WITHIN GROUP (ORDER BY s.reason_code), max(s.received_at)
 FROM execution_signal s JOIN auth_user u ON u.id = s.user_id
-WHERE s.status = 'denied' AND s.received_at > %(day_ago)s
+WHERE s.status = 'denied' AND s.received_at > %(day_ago)s AND s.parent_id IS NULL
 GROUP BY s.strategy_id, u.username ORDER BY 3 DESC LIMIT 20
 """
 

@@ -136,7 +136,7 @@ def read_desk() -> Desk:
 _LAST_HOUR = """
 SELECT status, reason_code, count(*) FILTER (WHERE received_at > %(hour_ago)s),
        count(*) FILTER (WHERE received_at <= %(hour_ago)s)
-FROM execution_signal WHERE received_at > %(two_hours_ago)s GROUP BY status, reason_code
+FROM execution_signal WHERE received_at > %(two_hours_ago)s AND parent_id IS NULL GROUP BY status, reason_code
 """
 _UNFINISHED = {SignalStatus.PENDING, SignalStatus.ROUTING, SignalStatus.QUEUED, SignalStatus.EXECUTING}
 
@@ -183,7 +183,9 @@ def _live_orders() -> tuple[dict[str, Live], datetime | None]:
 
 def _waiting() -> tuple[int, datetime | None]:
     """Signals that nobody has routed yet."""
-    rows = fetch("SELECT count(*), min(received_at) FROM execution_signal WHERE status = 'pending'", {})
+    rows = fetch(
+        "SELECT count(*), min(received_at) FROM execution_signal WHERE status = 'pending' AND due_at IS NULL", {}
+    )
     count, oldest = rows[0]
     return count, oldest
 
@@ -213,7 +215,9 @@ def _tiles(policy: Policy, facts: Facts, live: dict[str, Live], now: datetime) -
 
 def _latest_denials() -> tuple[Denial, ...]:
     rows: Any = (
-        Signal.objects.filter(status=SignalStatus.DENIED, received_at__gt=timezone.now() - timedelta(days=1))
+        Signal.objects.filter(
+            status=SignalStatus.DENIED, parent=None, received_at__gt=timezone.now() - timedelta(days=1)
+        )
         .order_by("-received_at")
         .values_list("pk", "received_at", "strategy_id", "user__username", "reason_code", "reason_detail")[:ROWS]
     )
@@ -232,6 +236,7 @@ FROM generate_series(date_trunc('minute', %(since)s::timestamptz), date_trunc('m
                      interval '1 minute') minute
 LEFT JOIN execution_signal s
        ON s.received_at >= minute AND s.received_at < minute + interval '1 minute' AND s.received_at > %(since)s
+          AND s.parent_id IS NULL
 GROUP BY minute ORDER BY minute
 """
 

@@ -17,14 +17,16 @@ class Viewer(Protocol):
 
 
 def signals(viewer: Viewer) -> QuerySet[Signal]:
-    """The viewer's signals."""
-    return _owned(Signal.objects.select_related("user"), viewer)
+    """The viewer's signals. Parts are shown with their signal only, and cancelled with it."""
+    return _owned(Signal.objects.select_related("user").filter(parent=None), viewer)
 
 
 def signals_in_full(viewer: Viewer) -> QuerySet[Signal]:
-    """The viewer's signals with decisions, orders, fills and events: five queries for any number."""
-    orders = Order.objects.prefetch_related("fills", "events").order_by("attempt")
-    return signals(viewer).prefetch_related("decisions", Prefetch("orders", queryset=orders))
+    """The viewer's signals with parts, decisions, orders, fills and events: some queries for any number."""
+    orders = Prefetch("orders", queryset=Order.objects.prefetch_related("fills", "events").order_by("attempt"))
+    legs = Prefetch("parts", queryset=Signal.objects.prefetch_related(orders).order_by("part"))
+    parts = Prefetch("parts", queryset=Signal.objects.prefetch_related(orders, legs).order_by("part"))
+    return signals(viewer).prefetch_related("decisions", orders, parts)
 
 
 def orders(viewer: Viewer) -> QuerySet[Order]:

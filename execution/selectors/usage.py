@@ -11,7 +11,7 @@ from execution.selectors.shared import shared
 SHARED_S = 15
 _STRATEGIES = """
 SELECT strategy_id, count(*), count(*) FILTER (WHERE status = 'denied') FROM execution_signal
-WHERE received_at > %(since)s AND strategy_id <> '' GROUP BY strategy_id
+WHERE received_at > %(since)s AND strategy_id <> '' AND parent_id IS NULL GROUP BY strategy_id
 """
 _FAILOVERS = """
 SELECT "primary", count(*) FROM execution_decision

@@ -11,7 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from execution.domain.orders import FINAL, SIGNAL_FINAL, OrderStatus, SignalStatus
+from execution.domain.parts import end_status
 from execution.models import Order, OrderEvent, Signal
+from execution.services.parts import settle
+from execution.services.sql import fetch
 from execution.services.wake import waker
 from policies.domain.policy import Scope
 from policies.domain.reasons import ReasonCode
@@ -20,23 +23,48 @@ logger = structlog.get_logger(__name__)
 
 
 def cancel_signal(signal_id: UUID, *, by: object) -> SignalStatus:
-    """A client cancels its signal; returns the status it has now. A working order is cancelled soon after."""
+    """A client cancels its signal; returns the status it has now. A working order is cancelled soon after.
+
+    Its parts are cancelled after that, each in a transaction of its own, because a part is locked before its parent:
+    once the parent's own is committed it gets no new ones, and what is left undone here is found by `cancel_left`.
+    """
+    _cancel_one(signal_id, by)
+    for part_id in Signal.objects.filter(parent=signal_id, final_at=None).values_list("pk", flat=True):
+        cancel_signal(part_id, by=by)
+    waker.wake(urgent=True)
+    return SignalStatus(Signal.objects.values_list("status", flat=True).get(pk=signal_id))
+
+
+_LEFT = """
+SELECT c.id FROM execution_signal p JOIN execution_signal c ON c.parent_id = p.id
+WHERE p.cancel_requested_at IS NOT NULL AND p.final_at IS NULL AND c.cancel_requested_at IS NULL AND c.final_at IS NULL
+LIMIT 100
+"""
+
+
+def cancel_left() -> int:
+    """Parts of a cancelled signal whose canceller died before it came to them."""
+    left = [row[0] for row in fetch(_LEFT, {})]
+    for part_id in left:
+        cancel_signal(part_id, by="the client")
+    return len(left)
+
+
+def _cancel_one(signal_id: UUID, by: object) -> None:
     with transaction.atomic():
         signal = Signal.objects.select_for_update().get(pk=signal_id)
         if SignalStatus(signal.status) in SIGNAL_FINAL:
-            return SignalStatus(signal.status)
+            return
         now = timezone.now()
         signal.cancel_requested_at = signal.cancel_requested_at or now
         if signal.status == SignalStatus.PENDING:
-            _end_signal(
-                signal, now, ReasonCode.CANCELLED_BY_CLIENT, "Cancelled before it was routed. Nothing was sent."
-            )
+            more = "Nothing more was sent." if signal.parts_made else "Nothing was sent."
+            _end_signal(signal, now, ReasonCode.CANCELLED_BY_CLIENT, f"Cancelled before it was routed. {more}")
         signal.save(update_fields=["cancel_requested_at", "status", "reason_code", "reason_detail", "final_at"])
         for order in signal.orders.select_for_update().exclude(status__in=FINAL):
             _cancel(order, now, ReasonCode.CANCELLED_BY_CLIENT, f"Cancelled by {by}.")
-        status = SignalStatus(Signal.objects.values_list("status", flat=True).get(pk=signal_id))
-    waker.wake(urgent=True)
-    return status
+        if signal.parent_id is not None:
+            settle([signal.parent_id], now=now)
 
 
 def cancel_order(order_id: UUID, *, by: object, reason: str) -> bool:
@@ -45,7 +73,10 @@ def cancel_order(order_id: UUID, *, by: object, reason: str) -> bool:
         order = Order.objects.select_for_update().get(pk=order_id)
         if OrderStatus(order.status) in FINAL:
             return False
-        _cancel(order, timezone.now(), ReasonCode.CANCELLED_BY_OPERATOR, f"{by}: {reason}")
+        now = timezone.now()
+        _cancel(order, now, ReasonCode.CANCELLED_BY_OPERATOR, f"{by}: {reason}")
+        if order.signal.parent_id is not None:
+            settle([order.signal.parent_id], now=now)
     waker.wake(urgent=True)
     return True
 
@@ -101,5 +132,5 @@ def _withdraw(order: Order, now: datetime, code: ReasonCode, detail: str) -> Non
 
 
 def _end_signal(signal: Signal, now: datetime, code: ReasonCode, detail: str) -> None:
-    signal.status, signal.final_at = SignalStatus.CANCELLED, now
+    signal.status, signal.final_at = end_status(signal.filled_amount, code), now
     signal.reason_code, signal.reason_detail = code.value, detail

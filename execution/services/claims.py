@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from execution.domain.orders import OrderStatus, OrderType, Side, SignalType, TimeInForce
+from execution.domain.orders import Method, OrderStatus, OrderType, Side, SignalType, TimeInForce
 from execution.domain.router import Question
 from execution.domain.sizing import Wanted
 from execution.exchanges.base import OrderRequest
@@ -24,7 +25,11 @@ CHECK_LEASE_S = 15
 
 @dataclass(frozen=True, slots=True)
 class ClaimedSignal:
-    """A signal that this worker routes. `claimed_until` is the proof of the claim."""
+    """A signal that this worker routes. `claimed_until` is the proof of the claim.
+
+    wanted: of a signal in parts, what none of its parts has; it is only claimed when all of them have ended.
+    parts_made: parts it has had so far. filled: base units. parent_id, leg: see `execution.models.Signal`.
+    """
 
     id: UUID
     user_id: int
@@ -40,11 +45,30 @@ class ClaimedSignal:
     claimed_until: datetime
     cancel_requested: bool
     wanted: Wanted
+    parent_id: UUID | None = None
+    leg: bool = False
+    parts_made: int = 0
+    filled: Decimal = Decimal(0)
+    method: Method | None = None
+    schedule: Mapping[str, Any] | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is left of it, in the unit of its size."""
+        left = self.wanted.amount if self.wanted.notional is None else self.wanted.notional
+        assert left is not None
+        return left
 
     def question(self) -> Question:
         """What routing asks about it."""
         return Question(
-            self.user_id, self.symbol, self.strategy_id, self.requested_exchange, self.requested_mode, self.tried
+            self.user_id,
+            self.symbol,
+            self.strategy_id,
+            self.requested_exchange,
+            self.requested_mode,
+            self.tried,
+            only=self.leg,
         )
 
 
@@ -79,6 +103,7 @@ class WorkingOrder:
     received_at: datetime
     cancel_code: str = ""
     cancel_reason: str = ""
+    of_part: bool = False
 
     def request(self) -> OrderRequest:
         """The order as an exchange adapter wants it."""
@@ -98,14 +123,22 @@ class WorkingOrder:
         )
 
 
+# What a signal's parts have is not wanted a second time.
+_SIGNAL_COLUMNS = """
+    s.id, s.user_id, s.symbol, s.strategy_id, s.requested_exchange, s.requested_mode, s.tried, s.attempt, s.priority,
+    s.received_at, s.expires_at, s.claimed_until, s.cancel_requested_at IS NOT NULL, s.side,
+    s.amount - s.allocated_amount, s.notional - s.allocated_amount, s.order_type, s.limit_price, s.time_in_force,
+    s.signal_type, s.max_slippage_bps, s.parent_id, s.leg, s.parts_made, s.filled_amount, s.execution_method, s.schedule
+"""
+
 # The users with pending signals by a loose index scan; each one's first few (twice a fair share: the next claim gets
 # what an uneven queue leaves); then one of each user in turn.
-_CLAIM_SIGNALS = """
+_CLAIM_SIGNALS = f"""
 WITH RECURSIVE users (user_id) AS (
-    (SELECT user_id FROM execution_signal WHERE status = 'pending' ORDER BY user_id LIMIT 1)
+    (SELECT user_id FROM execution_signal WHERE status = 'pending' AND due_at IS NULL ORDER BY user_id LIMIT 1)
     UNION ALL
     SELECT (SELECT s.user_id FROM execution_signal s
-            WHERE s.status = 'pending' AND s.user_id > u.user_id ORDER BY s.user_id LIMIT 1)
+            WHERE s.status = 'pending' AND s.due_at IS NULL AND s.user_id > u.user_id ORDER BY s.user_id LIMIT 1)
     FROM users u WHERE u.user_id IS NOT NULL
 ), share (size) AS (
     SELECT LEAST(%(limit)s, ceil(2.0 * %(limit)s / greatest(count(user_id), 1)))::int FROM users
@@ -113,7 +146,8 @@ WITH RECURSIVE users (user_id) AS (
     SELECT head.* FROM users u CROSS JOIN LATERAL (
         SELECT s.id, s.priority, s.received_at,
                row_number() OVER (ORDER BY s.priority, s.received_at) AS turn
-        FROM execution_signal s WHERE s.status = 'pending' AND s.user_id = u.user_id AND NOT EXISTS (
+        FROM execution_signal s
+        WHERE s.status = 'pending' AND s.due_at IS NULL AND s.user_id = u.user_id AND NOT EXISTS (
             SELECT 1 FROM unnest(%(held)s::int[], %(before)s::timestamptz[]) AS held (user_id, before)
             WHERE held.user_id = s.user_id AND s.received_at < held.before AND s.expires_at > clock_timestamp())
         ORDER BY s.priority, s.received_at LIMIT (SELECT size FROM share)
@@ -126,9 +160,7 @@ WITH RECURSIVE users (user_id) AS (
 UPDATE execution_signal s
 SET status = 'routing', claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM chosen WHERE s.id = chosen.id
-RETURNING s.id, s.user_id, s.symbol, s.strategy_id, s.requested_exchange, s.requested_mode, s.tried, s.attempt,
-          s.priority, s.received_at, s.expires_at, s.claimed_until, s.cancel_requested_at IS NOT NULL,
-          s.side, s.amount, s.notional, s.order_type, s.limit_price, s.time_in_force, s.signal_type, s.max_slippage_bps
+RETURNING {_SIGNAL_COLUMNS}
 """
 
 
@@ -148,7 +180,8 @@ def _claimed_signal(
     id: UUID, user_id: int, symbol: str, strategy_id: str, exchange: str, mode: str, tried: list[str], attempt: int,
     priority: int, received_at: datetime, expires_at: datetime, claimed_until: datetime, cancel_requested: bool,
     side: str, amount: Decimal | None, notional: Decimal | None, order_type: str, limit_price: Decimal | None,
-    time_in_force: str, signal_type: str, max_slippage_bps: Decimal | None,
+    time_in_force: str, signal_type: str, max_slippage_bps: Decimal | None, parent_id: UUID | None, leg: bool,
+    parts_made: int, filled: Decimal, method: str, schedule: str | None,
 ) -> ClaimedSignal:  # fmt: skip
     wanted = Wanted(
         side=Side(side),
@@ -159,10 +192,12 @@ def _claimed_signal(
         time_in_force=TimeInForce(time_in_force) if time_in_force else None,
         signal_type=SignalType(signal_type),
         max_slippage_bps=max_slippage_bps,
+        capped=parent_id is not None,
     )
     return ClaimedSignal(
         id, user_id, symbol, strategy_id, exchange, Mode(mode) if mode else None, tuple(tried), attempt, priority,
-        received_at, expires_at, claimed_until, cancel_requested, wanted,
+        received_at, expires_at, claimed_until, cancel_requested, wanted, parent_id, leg, parts_made, filled,
+        Method(method) if method else None, json.loads(schedule) if schedule else None,
     )  # fmt: skip
 
 
@@ -170,7 +205,7 @@ _ORDER_COLUMNS = """
     o.id, o.signal_id, o.user_id, o.exchange_id, o.credential_id, o.mode, o.status, s.strategy_id, o.symbol, o.side,
     o.order_type, o.time_in_force, o.amount, o.price, o.reference_price, o.filled_amount, o.exchange_order_id,
     o.baseline, o.exclusive, o.submitted_at, o.valid_until, o.expires_at, o.clean_misses, o.cancel_requested_at,
-    s.received_at, o.cancel_code, o.cancel_reason
+    s.received_at, o.cancel_code, o.cancel_reason, s.parent_id IS NOT NULL
 """
 
 # An exclusive order is only taken when no other one of these keys in this pair is in doubt, and oldest first.
@@ -260,13 +295,13 @@ def _working_order(
     price: Decimal | None, reference_price: Decimal, filled_amount: Decimal, exchange_order_id: str,
     baseline: str | None, exclusive: bool, submitted_at: datetime, valid_until: datetime,
     expires_at: datetime, clean_misses: int, cancel_requested_at: datetime | None,
-    received_at: datetime, cancel_code: str, cancel_reason: str,
+    received_at: datetime, cancel_code: str, cancel_reason: str, of_part: bool,
 ) -> WorkingOrder:  # fmt: skip
     return WorkingOrder(
         id, signal_id, user_id, exchange, credential_id, Mode(mode), OrderStatus(status), strategy_id, symbol,
         Side(side), OrderType(order_type), TimeInForce(time_in_force), amount, price, reference_price, filled_amount,
         exchange_order_id, json.loads(baseline) if baseline else None, exclusive, submitted_at, valid_until,
-        expires_at, clean_misses, cancel_requested_at, received_at, cancel_code, cancel_reason,
+        expires_at, clean_misses, cancel_requested_at, received_at, cancel_code, cancel_reason, of_part,
     )  # fmt: skip
 
 

@@ -87,11 +87,16 @@ def denied(
     resolution: Resolution | None = None,
     began: float,
 ) -> Decided:
-    """A denial with as much of the decision as was made. After an earlier attempt the signal has failed, not denied."""
+    """A denial with as much of the decision as was made. After an earlier attempt the signal has failed, not denied.
+
+    Some of it may have been traded in parts before.
+    """
     resolution = answer.resolution if answer else resolution
     status = SignalStatus.FAILED if signal.attempt else SignalStatus.DENIED
     if denial.code == ReasonCode.SIGNAL_EXPIRED:
         status = SignalStatus.EXPIRED
+    if signal.filled:
+        status = SignalStatus.PARTIAL_FILL
     return Decided(
         signal=signal,
         policy_version=policy.version,

@@ -1,8 +1,8 @@
 """Storing what was decided for a batch of signals: decision rows, orders, and the signals' new state."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -13,10 +13,14 @@ from django.db import transaction
 
 from execution.domain.ids import order_id
 from execution.domain.orders import OrderStatus, OrderType, SignalStatus, TimeInForce
+from execution.domain.parts import MAX_PARTS, end_status
 from execution.services.claims import ClaimedSignal, WorkingOrder
+from execution.services.parts import NewPart as NewPart
+from execution.services.parts import Planned, insert_parts, settle, total
 from execution.services.sql import as_rows, execute, fetch, names_of, recordset
+from policies.domain.numbers import plain
 from policies.domain.policy import Mode
-from policies.domain.reasons import Denial
+from policies.domain.reasons import Denial, ReasonCode
 from policies.domain.routing import Candidate
 
 
@@ -38,7 +42,10 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decision about one claimed signal: an order, or a denial."""
+    """The decision about one claimed signal: an order, or parts, or a denial.
+
+    schedule, expires_at: of a signal that is traded over time, once that is decided.
+    """
 
     signal: ClaimedSignal
     policy_version: int
@@ -52,16 +59,21 @@ class Decided:
     denial: Denial | None = None
     final_status: SignalStatus = SignalStatus.DENIED
     took_us: int = 0
+    parts: tuple[NewPart, ...] = ()
+    schedule: Mapping[str, Any] | None = None
+    expires_at: datetime | None = None
 
 
 _MOVED = (
     "id uuid, claimed_until timestamptz, status text, attempt int, exchange text, code text, detail text, "
-    "final_at timestamptz"
+    "final_at timestamptz, parts int, allotted numeric, schedule text, expires_at timestamptz"
 )
 _MOVE_SIGNALS = f"""
 UPDATE execution_signal s
 SET status = v.status, attempt = v.attempt, exchange_id = v.exchange, reason_code = v.code, reason_detail = v.detail,
-    claimed_until = NULL, final_at = v.final_at
+    claimed_until = NULL, final_at = v.final_at, parts_made = s.parts_made + v.parts,
+    allocated_amount = s.allocated_amount + v.allotted, schedule = COALESCE(v.schedule::jsonb, s.schedule),
+    expires_at = COALESCE(v.expires_at, s.expires_at)
 FROM {recordset(_MOVED)}
 WHERE s.id = v.id AND s.status = 'routing' AND s.claimed_until = v.claimed_until
   AND (v.final_at IS NOT NULL OR s.cancel_requested_at IS NULL)
@@ -69,8 +81,10 @@ RETURNING s.id
 """
 _CANCEL_WITHDRAWN = """
 UPDATE execution_signal
-SET status = 'cancelled', reason_code = 'CANCELLED_BY_CLIENT', claimed_until = NULL, final_at = %(now)s,
-    reason_detail = 'Cancelled before it was routed. Nothing was sent.'
+SET status = CASE WHEN filled_amount > 0 THEN 'partial_fill' ELSE 'cancelled' END,
+    reason_code = 'CANCELLED_BY_CLIENT', claimed_until = NULL, final_at = %(now)s,
+    reason_detail = CASE WHEN parts_made > 0 THEN 'Cancelled; its parts have ended. Nothing more was sent.'
+                         ELSE 'Cancelled before it was routed. Nothing was sent.' END
 WHERE id = ANY(%(ids)s::uuid[]) AND status = 'routing' AND cancel_requested_at IS NOT NULL
 """
 _DECISION = (
@@ -118,19 +132,61 @@ def store_decisions(
     """
     if not decided:
         return []
+    decided = [_with_parts(item) for item in decided]
     with transaction.atomic():
         kept_ids = _move_signals(decided, now)
         kept = [item for item in decided if item.signal.id in kept_ids]
         if len(kept) < len(decided):
             lost = [item.signal.id for item in decided if item.signal.id not in kept_ids]
             execute(_CANCEL_WITHDRAWN, {"ids": lost, "now": now})
-        if not kept:
-            return []
-        _insert_decisions(kept, now)
-        orders = [(_order_of(item, now, validity_s), item) for item in kept if item.order is not None]
+        orders: list[tuple[WorkingOrder, Decided]] = []
+        if kept:
+            _insert_decisions(kept, now)
+            orders = [(_order_of(item, now, validity_s), item) for item in kept if item.order is not None]
         if orders:
             _insert_orders(orders, now, now + timedelta(seconds=check_after_s))
+        if planned := [_planned(item) for item in kept if item.parts]:
+            insert_parts(planned)
+        settle(_parents_of_ended(decided, kept_ids), now=now)
     return [order for order, item in orders if item.order is not None and item.order.send_now]
+
+
+def _with_parts(item: Decided) -> Decided:
+    """What has parts has no order of its own, and its parts are never more than what is left of it."""
+    if item.order is not None and item.signal.parts_made:
+        item = replace(item, order=None, parts=(_as_part(item.order, item.signal),))
+    if not item.parts:
+        return item
+    left, made = item.signal.remaining, item.signal.parts_made + len(item.parts)
+    try:
+        problem = "" if total(item.parts, item.signal.wanted) <= left else f"Only {plain(left)} is left of it."
+    except ValueError as e:
+        problem = str(e)
+    if made > MAX_PARTS:
+        problem = f"That would be {made} parts; {MAX_PARTS} is the limit."
+    if not problem:
+        return item
+    status = end_status(item.signal.filled, ReasonCode.PARTS_TOO_LARGE)
+    return replace(item, parts=(), denial=Denial(ReasonCode.PARTS_TOO_LARGE, problem), final_status=status)
+
+
+def _as_part(order: NewOrder, signal: ClaimedSignal) -> NewPart:
+    if signal.wanted.notional is not None:
+        return NewPart(order.exchange, None, None, notional=signal.wanted.notional)
+    return NewPart(order.exchange, order.amount, order.price, time_in_force=order.time_in_force)
+
+
+def _planned(item: Decided) -> Planned:
+    return Planned(item.signal.id, item.signal.parts_made, item.signal.wanted, item.parts)
+
+
+def _parents_of_ended(decided: Sequence[Decided], kept_ids: Collection[UUID]) -> set[UUID]:
+    """Parents of parts that were denied or, without our doing, are not what we took them for."""
+    return {
+        item.signal.parent_id
+        for item in decided
+        if item.signal.parent_id is not None and (item.denial is not None or item.signal.id not in kept_ids)
+    }
 
 
 _OUTCOMES = """
@@ -153,11 +209,15 @@ def _move_signals(decided: Sequence[Decided], now: datetime) -> set[UUID]:
             item.signal.id,
             item.signal.claimed_until,
             _signal_status(item),
-            item.signal.attempt + (item.order is not None),
+            item.signal.attempt + (item.order is not None or bool(item.parts)),
             item.order.exchange if item.order else None,
             item.denial.code.value if item.denial else "",
             item.denial.detail if item.denial else "",
             now if item.denial else None,
+            len(item.parts),
+            total(item.parts, item.signal.wanted),
+            None if item.schedule is None else json.dumps(item.schedule),
+            item.expires_at,
         )
         for item in decided
     ]
@@ -165,6 +225,8 @@ def _move_signals(decided: Sequence[Decided], now: datetime) -> set[UUID]:
 
 
 def _signal_status(item: Decided) -> str:
+    if item.parts:
+        return SignalStatus.EXECUTING.value
     if item.order is None:
         return item.final_status.value
     return (SignalStatus.EXECUTING if item.order.send_now else SignalStatus.QUEUED).value
@@ -178,7 +240,7 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
             item.policy_version,
             item.source,
             item.primary,
-            item.order.exchange if item.order else "",
+            _exchange_of(item),
             item.ordering,
             item.method,
             item.order.mode.value if item.order else "",
@@ -191,6 +253,14 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
         for item in decided
     ]
     execute(_INSERT_DECISIONS, {"rows": as_rows(rows, names_of(_DECISION)), "now": now})
+
+
+def _exchange_of(item: Decided) -> str:
+    """The chosen exchange; of several, the one that gets most."""
+    if item.order is not None:
+        return item.order.exchange
+    legs = [part for part in item.parts if part.exchange]
+    return max(legs, key=lambda leg: leg.allotted(item.signal.wanted)).exchange if legs else ""
 
 
 @lru_cache(maxsize=256)
@@ -235,6 +305,7 @@ def _order_of(item: Decided, now: datetime, validity_s: float) -> WorkingOrder:
         clean_misses=0,
         cancel_requested_at=None,
         received_at=signal.received_at,
+        of_part=signal.parent_id is not None,
     )
 
 

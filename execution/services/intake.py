@@ -96,10 +96,12 @@ INSERT INTO execution_signal (
     id, user_id, api_token_id, idempotency_key, body_hash, received_at, symbol, side, amount, notional, order_type,
     limit_price, time_in_force, signal_type, strategy_id, requested_exchange, requested_mode, max_slippage_bps,
     priority, expires_at, extra, status, reason_code, reason_detail, exchange_id, attempt, tried, claimed_until,
-    cancel_requested_at, filled_amount, filled_notional, final_at)
+    cancel_requested_at, filled_amount, filled_notional, final_at, parent_id, part, leg, allotted, due_at, parts_made,
+    allocated_amount, execution_method, schedule, paced_until)
 SELECT id, %(user_id)s, %(token_id)s, key, body_hash, %(now)s, symbol, side, amount, notional, order_type,
        limit_price, time_in_force, signal_type, strategy_id, exchange, mode, slippage,
-       priority, expires_at, extra::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL
+       priority, expires_at, extra::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL,
+       NULL, NULL, false, NULL, NULL, 0, 0, '', NULL, NULL
 FROM fresh
 ON CONFLICT DO NOTHING
 RETURNING idempotency_key

@@ -2,11 +2,11 @@
 
 Every move is a compare-and-set on (status, filled amount, look-ups that missed): what another process recorded first
 wins, and recording the same thing twice changes nothing. Batches keep it cheap: six statements for any number of
-orders.
+orders, and two or three more when some of them are of signals in parts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from execution.domain.life import FillsDisagree as FillsDisagree
 from execution.domain.life import SignalState, check_fills, signal_after
 from execution.domain.orders import FINAL, SIGNAL_FINAL, check_move
 from execution.services.claims import WorkingOrder
+from execution.services.parts import settle
 from execution.services.sql import as_rows, execute, fetch, names_of, recordset
 
 if TYPE_CHECKING:
@@ -46,12 +47,24 @@ def record(moves: Sequence[Move]) -> set[UUID]:
         _update_orders(applied, notional)
         _insert_events(applied)
         _update_signals(applied, notional, locked)
+        # Parents are locked after all parts.
+        settle(_parents_of_changed(applied, locked), now=max(move.at for move in applied))
     return set(locked)
+
+
+def _parents_of_changed(moves: Sequence[Move], states: Mapping[UUID, SignalState]) -> set[UUID]:
+    return {
+        parent
+        for move in moves
+        if (parent := states[move.order.id].parent_id) is not None
+        and (move.status in FINAL or move.filled != move.order.filled_amount)
+    }
 
 
 _SEEN = "id uuid, status text, filled numeric, misses int"
 _LOCK = f"""
-SELECT o.id, s.expires_at, COALESCE(s.cancel_requested_at, o.cancel_requested_at) IS NOT NULL, s.attempt
+SELECT o.id, s.expires_at, COALESCE(s.cancel_requested_at, o.cancel_requested_at) IS NOT NULL, s.attempt, s.leg,
+       s.parent_id
 FROM {recordset(_SEEN)}
 JOIN execution_order o ON o.id = v.id AND o.status = v.status AND o.filled_amount = v.filled
                       AND o.clean_misses = v.misses

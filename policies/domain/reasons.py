@@ -59,6 +59,7 @@ class ReasonCode(StrEnum):
     AMOUNT_PRECISION = "AMOUNT_PRECISION"
     PRICE_PRECISION = "PRICE_PRECISION"
     ORDER_TYPE_UNSUPPORTED = "ORDER_TYPE_UNSUPPORTED"
+    PARTS_TOO_LARGE = "PARTS_TOO_LARGE"
 
     # Why one exchange of the chain was not chosen
     EXCHANGE_DISABLED = "EXCHANGE_DISABLED"
@@ -202,6 +203,11 @@ MANUAL: dict[ReasonCode, Entry] = {
         "The exchange does not offer this time in force.",
         "FOK or post-only at an exchange without it.",
         "Use one of those named, or route elsewhere.",
+    ),
+    R.PARTS_TOO_LARGE: Entry(
+        "A plan in parts asked for more than what was left of the signal. Nothing more was sent.",
+        "A defect in the planning of parts: please report it with the id of the signal.",
+        "Send what is missing as a new signal.",
     ),
     R.EXCHANGE_DISABLED: Entry("The exchange is switched off.", "Policy.", "Enable it under Exchanges."),
     R.OTHER_MODE: Entry(

@@ -131,6 +131,14 @@ def walk(policy: Policy, steps: Sequence[str], check: Check, *, beyond: Sequence
     return _last_resort(policy, answers, check)
 
 
+def only(slug: str, check: Check) -> Route:
+    """This exchange and no other. Raises NoRoute."""
+    problem = check(slug)
+    if problem is not None:
+        raise no_route((Candidate(slug, *problem),))
+    return Route(slug, (Candidate(slug, None),))
+
+
 def _first_without_problem(answers: Answers) -> str | None:
     return next((slug for slug, problem in answers if problem is None), None)
 

@@ -22,7 +22,7 @@ from execution.domain.router import Facts
 from execution.exchanges.firi_auth import FiriSigning
 from execution.exchanges.registry import AdapterPool, adapters
 from execution.selectors import facts as facts_selector
-from execution.services import claims, health
+from execution.services import cancel, claims, health
 from execution.services.budgets import Banned, Budgets
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
@@ -267,6 +267,7 @@ class Executor:
         for order in await self._database.run(claims.claim_checks, CHECK_BATCH):
             self._spawn(self._checker.check(order, self._recorder.put))
         await self._database.run(claims.return_stale_claims)
+        await self._database.run(cancel.cancel_left)
 
     def _send(self, order: WorkingOrder) -> None:
         self._spawn(self._send_and_release(order))
@@ -289,8 +290,8 @@ class Executor:
             _count(move)
             if move.code == ReasonCode.AUTHENTICATION_FAILED:
                 self.duties.keys_refused(move.order)
-            if move.status in NEVER_PLACED:
-                self._wakeup.set()  # the signal may be pending again, for the next exchange
+            if move.status in NEVER_PLACED or (move.order.of_part and move.status in FINAL):
+                self._wakeup.set()  # the signal, or its parent, may be pending again
             if move.order.exclusive and move.status not in IN_DOUBT:
                 self._left_queued([move.order.exchange])  # the next one of these keys and pair may leave
 

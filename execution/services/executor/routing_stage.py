@@ -26,7 +26,8 @@ from execution.services.decisions import Decided, outcomes_of, store_decisions
 from execution.services.executor.slots import Slots
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
-from execution.services.reconcile.orders import adopt_orphan, already_placed
+from execution.services.reconcile.orders import adopt_orphan
+from execution.services.reconcile.parts import already_placed
 from policies.domain.policy import Policy, RouteBy
 from policies.domain.reasons import ReasonCode
 from policies.domain.routing import Source
@@ -139,8 +140,9 @@ class RoutingStage:
         """Signals whose order was seen at an exchange already get its row, and nothing is sent for them."""
         left = []
         for signal, question in asked:
-            placed = already_placed(signal.id, signal.attempt, facts.orphans)
-            if placed and await self._database.run(adopt_orphan, signal.id, placed):
+            placed = already_placed(signal.id, signal.attempt, signal.parts_made, facts.orphans)
+            adopted = placed is not None and await self._database.run(adopt_orphan, signal.id, placed)
+            if adopted:
                 self._decided(batch, 1)
             else:
                 left.append((signal, question))
@@ -246,7 +248,8 @@ class RoutingStage:
         for working in orders:
             batch.send(working)
         queued = {item.order.exchange for item in decided if item.order is not None and not item.order.send_now}
-        if queued:
+        made_pending = any(item.parts or (item.denial and item.signal.parent_id) for item in decided)
+        if queued or made_pending:
             self._left_queued(queued)
 
 
@@ -273,8 +276,9 @@ def _count(item: Decided) -> None:
         if item.denial.code in {ReasonCode.NO_HEALTHY_EXCHANGE, ReasonCode.NO_ELIGIBLE_EXCHANGE} and item.primary:
             metrics.exchange_failover_failures_total.labels(item.primary, item.denial.code.value).inc()
         return
-    assert item.order is not None
     metrics.trades_routed_total.inc()
+    if item.order is None:
+        return  # its parts are counted as they are routed
     metrics.exchange_routing_total.labels(item.order.exchange, item.source).inc()
     if item.warning:
         logger.warning("routing_warning", signal=str(item.signal.id), warning=item.warning)

@@ -3,7 +3,7 @@ row gets one, what nobody explains is shown to people. Nothing is ever sent or c
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,16 +11,18 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from execution.domain.ids import order_id
+from execution.domain.ids import order_id, part_id, part_orders
 from execution.domain.life import MAX_ATTEMPTS
 from execution.domain.orders import SIGNAL_FINAL, OrderStatus, OrderType, Side, SignalStatus, TimeInForce
+from execution.domain.parts import MAX_PARTS
 from execution.exchanges.base import SeenOrder
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import traits
 from execution.models import Order, OrderEvent, Orphan, Position, Reconciliation, Signal
+from execution.services.reconcile.parts import Placed, take_as_placed, the_part
 from execution.services.sql import execute, fetch
 from policies.domain.policy import Mode
 from policies.domain.reasons import ReasonCode
@@ -203,18 +205,40 @@ def _adopt(task: Task, unexplained: dict[UUID, SeenOrder]) -> int:
                 del unexplained[order_id(signal_id, number)]
                 adopted += 1
         if not unexplained:
+            return adopted
+    return adopted + _adopt_lost_parts(task, signals, unexplained)
+
+
+def _adopt_lost_parts(task: Task, signals: QuerySet[Signal], unexplained: dict[UUID, SeenOrder]) -> int:
+    """Orders of parts whose rows are lost as well: their ids follow from the signal that was traded in parts."""
+    adopted = 0
+    pairs = {order.symbol for order in unexplained.values()}
+    for signal_id in signals.filter(symbol__in=pairs, leg=False, final_at=None).values_list("pk", flat=True):
+        for found, part, attempt in part_orders(signal_id, range(MAX_PARTS), MAX_ATTEMPTS):
+            order = unexplained.get(found)
+            if order is not None and adopt(signal_id, attempt, order, task.credential_id, part=part):
+                del unexplained[found]
+                adopted += 1
+        if not unexplained:
             break
     return adopted
 
 
-def adopt(signal_id: UUID, attempt: int, seen: SeenOrder, credential_id: UUID) -> bool:
-    """Make the row of an order that is at the exchange. False: the signal has another live order, so people decide."""
+def adopt(signal_id: UUID, attempt: int, seen: SeenOrder, credential_id: UUID, *, part: int | None = None) -> bool:
+    """Make the row of an order that is at the exchange. False: what we have contradicts it, so people decide.
+
+    part: the order is of this part of the signal, which gets its row too if need be. What was really placed is what the
+    part takes of its whole; where another plan has taken that already, the database refuses it.
+    """
     credential = ExchangeCredential.objects.only("user_id", "exchange_id", "mode").get(pk=credential_id)
     try:
         with transaction.atomic():
+            if part is not None:
+                signal_id = the_part(signal_id, part, seen, credential.exchange_id)
             signal = Signal.objects.select_for_update().get(pk=signal_id)
             Order.objects.create(**_row_of(signal, attempt, seen, credential))
             _reopen(signal, attempt, credential.exchange_id)
+            take_as_placed(signal, seen)
             _event(order_id(signal_id, attempt), "", OrderStatus.UNKNOWN)
     except IntegrityError:
         return False
@@ -222,18 +246,11 @@ def adopt(signal_id: UUID, attempt: int, seen: SeenOrder, credential_id: UUID) -
     return True
 
 
-def already_placed(signal_id: UUID, attempt: int, orphans: Collection[str]) -> int:
-    """The number of a coming attempt of this signal whose order was seen at an exchange already; 0 if there is none."""
-    for number in range(attempt + 1, MAX_ATTEMPTS + 1):
-        if order_id(signal_id, number).hex in orphans:
-            return number
-    return 0
-
-
 @transaction.atomic
-def adopt_orphan(signal_id: UUID, attempt: int) -> bool:
+def adopt_orphan(signal_id: UUID, placed: Placed) -> bool:
     """The order without a row turns out to be this signal's: it gets its row. False if it cannot."""
-    wanted = order_id(signal_id, attempt)
+    owner = signal_id if placed.part is None else part_id(signal_id, placed.part)
+    wanted = order_id(owner, placed.attempt)
     orphan = Orphan.objects.select_for_update().filter(client_order_id=wanted.hex, order=None).first()
     if orphan is None:
         return False
@@ -249,7 +266,7 @@ def adopt_orphan(signal_id: UUID, attempt: int) -> bool:
         filled_amount=orphan.filled_amount,
         created_at=orphan.placed_at.timestamp(),
     )
-    if not adopt(signal_id, attempt, seen, orphan.credential_id):
+    if not adopt(signal_id, placed.attempt, seen, orphan.credential_id, part=placed.part):
         return False
     now = timezone.now()
     orphan.order_id = wanted
