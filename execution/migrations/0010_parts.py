@@ -26,7 +26,7 @@ FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION execution_check_p
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0008_chains_and_balancing"),
+        ("execution", "0009_alerts"),
         ("policies", "0006_chains_and_balancing"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
