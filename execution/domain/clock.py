@@ -9,21 +9,29 @@ class ClockGuard:
     """
 
     def __init__(self, wall_s: float, steady_s: float) -> None:
-        self._offset_s = wall_s - steady_s
-        self._set_at = steady_s  # what the clock did before is not known
+        self.offset_s = wall_s - steady_s
+        """What the clock is ahead of the steady one."""
+
+        self.set_at_s = steady_s
+        """When it was last set, by the steady clock; at first now: what it did before is not known."""
+
+    def resume(self, offset_s: float, set_at_s: float) -> None:
+        """Take over what another guard with the same steady clock saw last, unless the clock was set since then."""
+        if abs(offset_s - self.offset_s) < STEP_S:
+            self.set_at_s = min(set_at_s, self.set_at_s)
 
     def look(self, wall_s: float, steady_s: float) -> float:
         """Take note of both times; by how many seconds the clock was set since the last look (0: it was not)."""
-        moved_s = wall_s - steady_s - self._offset_s
-        self._offset_s += moved_s
+        moved_s = wall_s - steady_s - self.offset_s
+        self.offset_s += moved_s
         if abs(moved_s) < STEP_S:
             return 0.0
-        self._set_at = steady_s
+        self.set_at_s = steady_s
         return moved_s
 
     def set_within(self, seconds: float, steady_s: float) -> bool:
         """Whether the clock was seen to be set in the last `seconds`, or not watched for so long yet."""
-        return steady_s - self._set_at < seconds
+        return steady_s - self.set_at_s < seconds
 
 
 STEP_S = 1.5

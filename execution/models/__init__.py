@@ -4,7 +4,7 @@ from execution.models.alert import Alert, AlertDelivery
 from execution.models.breaker import CircuitBreaker
 from execution.models.decision import Decision
 from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
-from execution.models.installation import Installation
+from execution.models.installation import Installation, MachineClock
 from execution.models.market import Market
 from execution.models.order import Fill, Order, OrderEvent
 from execution.models.position import FeeTotal, Position
@@ -30,6 +30,7 @@ __all__ = [
     "HealthSample",
     "Heartbeat",
     "Installation",
+    "MachineClock",
     "Market",
     "Order",
     "OrderEvent",

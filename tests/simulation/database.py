@@ -70,6 +70,7 @@ class Database:
         self.queued: list[OrderRow] = []
         self.live: list[OrderRow] = []
         self.open_signals = 0
+        self.clock: tuple[float, float] | None = None
         self.all_ended: Callable[[], None] = lambda: None
 
     # --- signals

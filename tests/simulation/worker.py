@@ -60,6 +60,9 @@ class Worker(Process):
         self._queue = []
         self._flushing = False
         self._clock = ClockGuard(self.loop.now + self.loop.shift, self.loop.now)
+        if self.world.database_up() and self._db.clock is not None and not self._broken.clock_trusted:
+            self._clock.resume(*self._db.clock)
+        self._store_clock()
         self._read_policy()
         self.spawn(self._turns())
 
@@ -81,6 +84,11 @@ class Worker(Process):
         """See `Checker`; asked every half second, unless the process stands still."""
         if self.frozen_until <= self.loop.now:
             self._clock.look(self.loop.now + self.loop.shift, self.loop.now)
+            self._store_clock()
+
+    def _store_clock(self) -> None:
+        if self.world.database_up():
+            self._db.clock = self._clock.offset_s, max(self._clock.set_at_s, (self._db.clock or (0.0, 0.0))[1])
 
     def _read_policy(self) -> None:
         if self.world.database_up():

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from execution.domain import life
-from execution.domain.clock import ClockGuard
 from execution.domain.life import CheckOptions as CheckOptions
 from execution.domain.orders import FINAL, IN_DOUBT, WORKING
 from execution.domain.reports import OrderReport
@@ -18,6 +17,7 @@ from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import Traits, traits
 from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
+from execution.services.executor.clock import Clock
 from execution.services.ledger import Move
 from policies.domain.policy import Policy
 
@@ -33,18 +33,13 @@ HANDED_OVER_S = 2.0
 class Checker:
     """Asks; what the answers mean is decided in `execution.domain.life`."""
 
-    def __init__(self, connections: Connections, policy: Callable[[], Policy], options: CheckOptions) -> None:
+    def __init__(
+        self, connections: Connections, policy: Callable[[], Policy], options: CheckOptions, clock: Clock
+    ) -> None:
         self._connections = connections
         self._policy = policy
         self._options = options
-        self._clock = ClockGuard(time.time(), time.monotonic())
-
-    def watch_clock(self) -> bool:
-        """Notice that the clock was set. Asked every half second, and before a conclusion is drawn."""
-        moved_s = self._clock.look(time.time(), time.monotonic())
-        if moved_s:
-            logger.warning("clock_set", moved_s=round(moved_s, 1))
-        return bool(moved_s)
+        self._clock = clock
 
     async def check(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
         """One look at an order that is due, whatever state it is in."""
@@ -61,16 +56,13 @@ class Checker:
             order, _now(), self._options, emulated=_is_emulated(order, trait)
         )
         late_s = trait.arrives_late_s
-        counts = not self._clock_set(order, late_s)  # as of now: an answer may be long on its way
+        # As of now: an answer may be long on its way.
+        counts = not self._clock.set_within(life.clock_doubt_s(order, self._options, late_s=late_s))
         report = await adapter.cancel(order.request()) if cancel else None
         report = report or await adapter.look_up(order.request())
         if report is None and order.status in IN_DOUBT and not counts:
             return life.after_doubtful_miss(order, _now(), self._options)
         return life.after_look_up(order, report, _now(), self._options, late_s=late_s, cancelled=cancel)
-
-    def _clock_set(self, order: WorkingOrder, late_s: float) -> bool:
-        self.watch_clock()
-        return self._clock.set_within(life.clock_doubt_s(order, self._options, late_s=late_s), time.monotonic())
 
     async def follow(
         self, order: WorkingOrder, acknowledged: Move, adapter: Exchange, put: Callable[[Move], None]

@@ -14,10 +14,9 @@ import structlog
 import uvloop
 from django.db import Error as DatabaseError
 
-from execution import metrics
 from execution.domain import life
 from execution.domain.balance import Load
-from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, OrderStatus
+from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED
 from execution.domain.router import Facts
 from execution.exchanges.firi_auth import FiriSigning
 from execution.exchanges.registry import AdapterPool, adapters
@@ -30,7 +29,7 @@ from execution.services.executor.checker import Checker, CheckOptions
 from execution.services.executor.duties import Duties
 from execution.services.executor.pulse import Pulse
 from execution.services.executor.reconciler import Reconciler
-from execution.services.executor.recorder import Recorder
+from execution.services.executor.recorder import Recorder, count
 from execution.services.executor.routing_stage import RoutingStage
 from execution.services.executor.sender import Sender
 from execution.services.executor.slots import Slots
@@ -174,7 +173,7 @@ class Executor:
         self._pulse = Pulse(self._database, self._policy, facts_selector.known_facts, self._exchange_opened)
         self.connections = Connections(pool, self._database.run, self._pulse)
         self._recorder = Recorder(self._database, self._recorded)
-        self._checker = Checker(self.connections, self._policy, options.checks)
+        self._checker = Checker(self.connections, self._policy, options.checks, self._standing.clock)
         self._sender = Sender(
             self._database,
             self.connections,
@@ -287,7 +286,7 @@ class Executor:
 
     def _recorded(self, moves: Sequence[Move]) -> None:
         for move in moves:
-            _count(move)
+            count(move)
             if move.code == ReasonCode.AUTHENTICATION_FAILED:
                 self.duties.keys_refused(move.order)
             if move.status in NEVER_PLACED or (move.order.of_part and move.status in FINAL):
@@ -333,7 +332,8 @@ class Executor:
 
     async def _watch_clock(self) -> None:
         """A clock that was set makes what we know of the exchanges' clocks wrong: every health check reads them."""
-        if self._checker.watch_clock():
+        if self._standing.clock.watch():
+            await self._standing.clock.store()
             await self.duties.poll(adapters())
 
     async def _reconcile(self) -> None:
@@ -398,12 +398,3 @@ class Executor:
 
 def _credential(order: WorkingOrder) -> str | None:
     return str(order.credential_id) if order.credential_id else None
-
-
-def _count(move: Move) -> None:
-    if move.acknowledged:
-        metrics.signal_to_ack_seconds.observe((move.at - move.order.received_at).total_seconds())
-    if move.status in FINAL or move.status == OrderStatus.UNKNOWN:
-        metrics.executions_total.labels(move.order.exchange, move.status.value).inc()
-        if move.filled > 0:
-            metrics.executions_success_total.labels(move.order.exchange).inc()

@@ -9,7 +9,8 @@ import structlog
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
-from execution.domain.orders import IllegalTransition
+from execution import metrics
+from execution.domain.orders import FINAL, IllegalTransition, OrderStatus
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.ledger import FillsDisagree, Move, record
 
@@ -83,3 +84,13 @@ class Recorder:
             else:
                 self._on_recorded(batch)
                 return
+
+
+def count(move: Move) -> None:
+    """A recorded move, for the metrics."""
+    if move.acknowledged:
+        metrics.signal_to_ack_seconds.observe((move.at - move.order.received_at).total_seconds())
+    if move.status in FINAL or move.status == OrderStatus.UNKNOWN:
+        metrics.executions_total.labels(move.order.exchange, move.status.value).inc()
+        if move.filled > 0:
+            metrics.executions_success_total.labels(move.order.exchange).inc()

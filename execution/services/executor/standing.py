@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from os import getpid
 
 from execution.selectors import facts
+from execution.services.executor.clock import Clock
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.heartbeat import beat
 from execution.services.reconcile import epoch
@@ -25,6 +26,7 @@ class Standing:
         self._in_flight = in_flight
         self._position = 0
         self._fits = False
+        self.clock = Clock(database)
         self.begun = False
 
     @property
@@ -40,6 +42,7 @@ class Standing:
             return
         await self._database.run(epoch.begin, self.name, self._started_at, self._witness)
         await self._database.run(facts.refresh_facts)
+        await self.clock.begin()
         self.begun = True
 
     async def beat(self) -> None:
@@ -49,6 +52,7 @@ class Standing:
         await self._database.run(
             beat, self.name, kind="worker", started_at=self._started_at, in_flight=self._in_flight()
         )
+        await self.clock.store()
         self._position = await self._database.run(epoch.advance, self._position, self._witness)
         self._fits = await self._database.run(schema_fits)
 
