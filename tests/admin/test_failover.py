@@ -79,6 +79,7 @@ def test_a_new_step_that_was_never_moved_comes_last(boss, chain):
         (positions(1, 0, 2, 3, 4, 5), WRONG_HEAD),
         ({"steps-2-exchange": "bybit"}, "bybit is in the chain twice."),
         ({f"steps-{row}-DELETE": "on" for row in range(6)}, "A chain needs at least one exchange."),
+        ({"steps-5-exchange": "mtgox"}, "Select a valid choice."),
         ({"steps-5-exchange": "alpaca"}, "alpaca is not an enabled exchange. Enable it first, or leave it out."),
     ],
 )

@@ -115,3 +115,22 @@ def test_the_page_fits_a_phone(open_as: Open, boss: User, db: None) -> None:
     page = open_as(boss, "/admin/exchange-status/", viewport={"width": 390, "height": 844})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_every_column_of_fifty_exchanges_fits_a_desk(open_as: Open, boss: User, db: None) -> None:
+    world.many_exchanges(50)
+    world.night(boss)
+    page = open_as(boss, "/admin/exchange-status/", viewport={"width": 1440, "height": 900})
+
+    table = page.locator("#exchange-status table")
+    expect(table.locator("tbody tr[id]")).to_have_count(50)
+    last = table.locator("thead th").last.bounding_box()
+    around = page.evaluate(
+        """() => {
+            for (let e = document.querySelector("#exchange-status table"); e; e = e.parentElement)
+                if (getComputedStyle(e).overflowX !== "visible") return [e.scrollWidth, e.clientWidth];
+        }"""
+    )
+    assert last is not None
+    assert last["x"] + last["width"] <= 1440
+    assert around[0] <= around[1], "nothing is cut or has to be scrolled to"

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from execution.domain.health import Check
 from execution.domain.rollups import Counted
-from execution.models import ExchangeHealth, HealthEvent
+from execution.models import CircuitBreaker, ExchangeHealth, HealthEvent
+from execution.selectors import facts
 from execution.services import health, housekeeping, rollups
 from execution.services.budgets import Banned
 from policies import snapshot
@@ -72,6 +73,30 @@ def test_a_clock_that_was_set_back_does_not_stop_the_polls(platform):
 
     assert "binance" in housekeeping.poll_health(platform.executor, snapshot.refresh())
     assert housekeeping.poll_health(platform.executor, snapshot.refresh()) == []
+
+
+def test_a_clock_that_jumped_ahead_costs_one_check_and_no_order(platform):
+    ExchangeHealth.objects.update(checked_at=timezone.now() - timedelta(days=3))
+    facts.refresh_facts()
+
+    signal = platform.settle(amount="0.01")
+
+    assert (signal.status, signal.exchange_id) == ("filled", "binance")
+    assert timezone.now() - ExchangeHealth.objects.get(pk="binance").checked_at < timedelta(minutes=1)
+    assert not HealthEvent.objects.filter(exchange_id="binance").exclude(old_status="unknown").exists()
+
+
+def test_a_health_endpoint_that_lies_keeps_nothing_in_use_that_takes_no_orders(platform):
+    platform.simulator.control.queue_fault("binance", "disconnect_before", count=100)
+    for _ in range(5):
+        platform.settle(amount="0.01")
+
+    poll(platform)
+    poll(platform)
+
+    assert status_of() == "ok", "so it says"
+    assert CircuitBreaker.objects.get(exchange_id="binance", credential=None).state == "open"
+    assert platform.settle(amount="0.01").orders.get().exchange_id == "kraken"
 
 
 def test_a_ban_is_in_the_log_from_its_beginning_to_its_end(platform):

@@ -61,7 +61,7 @@ def test_a_dead_primary_costs_five_orders_at_most(stack, traders):
     assert set(accepted) == {202}
     assert not late.exists()
     assert (at - off).total_seconds() <= 2 * 2 + 1.5, "two polls of two seconds, and their time-outs"
-    assert not Signal.objects.exclude(status="filled").exists()
+    assert list(Signal.objects.exclude(status="filled").values_list("status", "reason_code", "reason_detail")) == []
     elsewhere = Signal.objects.filter(received_at__range=(at + TOLD_WITHIN, back))
     assert set(elsewhere.values_list("exchange_id", flat=True)) == {"kraken"}
     assert differences(control, traders=len(traders.all)) == []
