@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -88,7 +88,18 @@ def traders() -> Traders:
 
 
 @pytest.fixture
-def stack(transactional_db: None, traders: Traders, request: pytest.FixtureRequest) -> Iterator[Stack]:
+def stack_environment() -> Mapping[str, str]:
+    """What a file wants otherwise than QUICK."""
+    return {}
+
+
+@pytest.fixture
+def stack(
+    transactional_db: None,
+    traders: Traders,
+    stack_environment: Mapping[str, str],
+    request: pytest.FixtureRequest,
+) -> Iterator[Stack]:
     """A running platform with `request.param` traders (one unless said otherwise)."""
     Exchange.objects.update(mode="live", health_interval_s=2, stale_after_s=30, degraded_above_ms=30_000)
     count = getattr(request, "param", 1)
@@ -96,7 +107,7 @@ def stack(transactional_db: None, traders: Traders, request: pytest.FixtureReque
     def before_start(control: SimulatorControl) -> None:
         traders.all = add_traders(count, control)
 
-    with platform_stack(before_start) as running:
+    with platform_stack(before_start, environment=stack_environment) as running:
         wait_until_usable(traders.all[0].client(running))
         yield running
 
