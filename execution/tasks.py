@@ -71,6 +71,12 @@ def canary(queue: str) -> None:
     heartbeat.beat(queues.canary_name(queue), kind="canary", started_at=timezone.now())
 
 
+@shared_task(name="execution.tasks.count_volumes")
+def count_volumes() -> None:
+    """Add up what accounts traded in 30 days: their fees depend on it."""
+    housekeeping.count_volumes()
+
+
 @shared_task(name="execution.tasks.prune")
 def prune() -> None:
     """Add up what is kept by the hour, and delete what nobody will look at again."""

@@ -39,6 +39,49 @@ EXCHANGES: tuple[dict[str, Any], ...] = (
     _exchange("alpaca", "Alpaca", "us", "15", "25"),
 )
 
+FEE_TIERS: dict[str, tuple[tuple[int, str, str], ...]] = {
+    "kraken": (
+        (10_000, "20", "35"),
+        (50_000, "14", "24"),
+        (100_000, "12", "22"),
+        (250_000, "10", "20"),
+        (500_000, "8", "18"),
+        (1_000_000, "6", "16"),
+        (2_500_000, "4", "14"),
+        (5_000_000, "2", "12"),
+        (10_000_000, "0", "10"),
+    ),
+    "alpaca": (
+        (100_000, "12", "22"),
+        (500_000, "10", "20"),
+        (1_000_000, "8", "18"),
+        (10_000_000, "5", "15"),
+        (25_000_000, "2", "13"),
+        (50_000_000, "2", "12"),
+        (100_000_000, "0", "10"),
+    ),
+    "bybit": (
+        (1_000_000, "6.75", "8"),
+        (5_000_000, "6.5", "7.75"),
+        (10_000_000, "6.25", "7.5"),
+    ),
+}
+"""USD of 30 days, maker and taker in basis points, per the public tables of 2025, above the first step (`EXCHANGES`).
+
+Only of exchanges where volume alone is enough for a tier: Binance, OKX and KuCoin also count what an account holds.
+"""
+
+
+def install_fee_tiers(tier_model: Any) -> None:
+    """Write the tables of tiers of exchanges that have none yet."""
+    for slug, tiers in FEE_TIERS.items():
+        if tier_model.objects.filter(exchange_id=slug).exists():
+            continue
+        tier_model.objects.bulk_create(
+            tier_model(exchange_id=slug, from_volume=volume, maker_bps=Decimal(maker), taker_bps=Decimal(taker))
+            for volume, maker, taker in tiers
+        )
+
 
 def install(exchange_model: Any, settings_model: Any, chain_model: Any, step_model: Any, default_exchange: str) -> None:
     """Write the defaults through the given model classes (historical ones in the migration). Idempotent."""

@@ -16,6 +16,7 @@ from policies.models import (
     AlertRule,
     Exchange,
     FailoverChain,
+    FeeTier,
     OrderSizeLimit,
     RoutingSettings,
     StrategyPolicy,
@@ -119,6 +120,17 @@ def _order_sizes(value: Any) -> dict[str, str]:
     return {currency: plain(size) for currency, size in sorted(sizes.items())}
 
 
+def _fee_tiers(value: Any) -> dict[int, list[str]]:
+    if not isinstance(value, dict):
+        raise ValueError("must map volumes in USD to [maker, taker] in bps, e.g. {10000: [20, 35]}.")
+    tiers = {}
+    for volume, rates in sorted(value.items()):
+        if not isinstance(rates, list) or len(rates) != 2:
+            raise ValueError(f"the tier from {volume} must be [maker, taker] in bps.")
+        tiers[_whole(volume)] = [_decimal(rate) for rate in rates]
+    return tiers
+
+
 _CONVERTERS: dict[str, Converter] = {
     "BooleanField": _boolean,
     "PositiveIntegerField": _whole,
@@ -155,7 +167,7 @@ def _save(row: Any, reason: str, by: User | None) -> None:
 
 class _Exchanges:
     name = "exchanges"
-    fields: Mapping[str, Converter] = _of_model(
+    own = _of_model(
         Exchange,
         (
             "name", "enabled", "mode", "region", "maker_fee_bps", "taker_fee_bps", "max_in_flight",
@@ -164,15 +176,29 @@ class _Exchanges:
             "breaker_first_open_s", "breaker_longest_open_s", "breaker_probes", "breaker_successes",
         ),
     )  # fmt: skip
+    fields: Mapping[str, Converter] = {**own, "fee_tiers": _fee_tiers}
 
     def rows(self) -> Iterable[str]:
         return Exchange.objects.values_list("slug", flat=True)
 
     def read(self, key: str) -> Values:
-        return _read_fields(self._row(key), self.fields)
+        row = self._row(key)
+        tiers = {int(tier.from_volume): [plain(tier.maker_bps), plain(tier.taker_bps)] for tier in row.fee_tiers.all()}
+        return {**_read_fields(row, self.own), "fee_tiers": tiers}
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
-        _write_fields(self._row(key), values, reason, by)
+        row, tiers = self._row(key), values.pop("fee_tiers", None)
+        _write_fields(row, values, reason, by)
+        if tiers is not None:
+            self._set_tiers(row, tiers, reason, by)
+
+    def _set_tiers(self, row: Exchange, tiers: dict[int, list[str]], reason: str, by: User | None) -> None:
+        for tier in row.fee_tiers.exclude(from_volume__in=tiers):
+            tier._change_reason, tier._history_user = reason, by  # type: ignore[attr-defined]
+            tier.delete()
+        for volume, (maker, taker) in tiers.items():
+            tier = row.fee_tiers.filter(from_volume=volume).first() or FeeTier(exchange=row, from_volume=volume)
+            _write_fields(tier, {"maker_bps": Decimal(maker), "taker_bps": Decimal(taker)}, reason, by)
 
     def _row(self, key: str) -> Exchange:
         row = Exchange.objects.filter(pk=key).first()

@@ -7,6 +7,7 @@ the database has not been reachable for too long.
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from policies.domain.policy import (
     ChainOrdering,
     CredentialRef,
     ExchangePolicy,
+    FeeTier,
     Mode,
     OnAllUnhealthy,
     OnExtraPrecision,
@@ -43,6 +45,7 @@ from policies.models import (
     TradingPermission,
     TradingState,
 )
+from policies.models import FeeTier as FeeTierRow
 
 CHECK_INTERVAL_S = 0.25
 FAILED_FOR_S = 0.5
@@ -143,6 +146,7 @@ def compile_policy() -> Policy:
             permissions={row.user_id: _permission(row) for row in _permissions()},
             states=_states(),
             credentials={ref.key: ref for ref in map(_credential, _credentials())},
+            fee_tiers=_fee_tiers(),
         )
 
 
@@ -199,6 +203,13 @@ def _exchange(row: Exchange) -> ExchangePolicy:
             successes_to_close=row.breaker_successes,
         ),
     )
+
+
+def _fee_tiers() -> dict[str, tuple[FeeTier, ...]]:
+    found: dict[str, list[FeeTier]] = defaultdict(list)
+    for slug, *tier in FeeTierRow.objects.values_list("exchange_id", "from_volume", "maker_bps", "taker_bps"):
+        found[slug].append(FeeTier(*tier))
+    return {slug: tuple(tiers) for slug, tiers in found.items()}
 
 
 def _strategy(row: StrategyPolicy) -> StrategyRule:

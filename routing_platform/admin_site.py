@@ -19,7 +19,7 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Every one through `admin_view`: nobody sees them without logging in."""
-        from execution.admin import attention, desk, exchange_status, halt, record
+        from execution.admin import attention, costs, desk, exchange_status, halt, record
 
         views = (
             ("desk/part/", desk.desk_part, "desk_part"),
@@ -29,6 +29,8 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             ("exchange-status/", exchange_status.exchange_status, "exchange_status"),
             ("exchange-status/part/", exchange_status.exchange_status_part, "exchange_status_part"),
             ("exchange-status/history/", exchange_status.exchange_status_history, "exchange_status_history"),
+            ("costs/", costs.costs, "costs"),
+            ("fees/", costs.fees, "fees"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),
             ("denials/", record.denials, "denials"),

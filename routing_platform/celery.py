@@ -38,6 +38,7 @@ def _first_checks(**_: object) -> None:
     """Beat's first tick comes a whole interval after its start; a fresh installation should not wait for it."""
     app.send_task("execution.tasks.refresh_markets")
     app.send_task("execution.tasks.poll_health")
+    app.send_task("execution.tasks.count_volumes")
     app.send_task("execution.tasks.send_canaries")
 
 

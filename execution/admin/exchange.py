@@ -18,12 +18,12 @@ from execution.domain.health import HealthStatus
 from execution.selectors.exchange_page import Load, exchange_page, loads
 from execution.selectors.exchange_status import exchange_status
 from execution.selectors.facts import current_facts
-from policies.admin.base import PolicyAdmin
+from policies.admin.base import PolicyAdmin, PolicyInline
 from policies.admin.dialogs import HaltRow
 from policies.display.formats import fee, latency
 from policies.display.words import mode_label, number, since_tag
 from policies.domain.policy import Scope
-from policies.models import Exchange
+from policies.models import Exchange, FeeTier
 from policies.snapshot import current_policy
 
 _WORST_FIRST = Case(
@@ -46,6 +46,12 @@ class HealthFilter(DropdownFilter):  # type: ignore[misc]
         return queryset.filter(health__status=self.value()) if self.value() else queryset
 
 
+class FeeTierInline(PolicyInline):
+    model = FeeTier
+    fields = ("from_volume", "maker_bps", "taker_bps")
+    verbose_name_plural = "fee tiers by volume, for accounts whose rate the exchange does not tell"
+
+
 @admin.register(Exchange)
 class ExchangeAdmin(BreakerActions, HaltRow, PolicyAdmin):
     halt_scope = Scope.EXCHANGE
@@ -64,6 +70,7 @@ class ExchangeAdmin(BreakerActions, HaltRow, PolicyAdmin):
     actions_row = ("halt", "open_breaker", "close_breaker", "let_go")
     actions_detail = ("open_breaker", "close_breaker", "let_go")
     change_form_outer_before_template = "desk/exchange_now.html"
+    inlines = (FeeTierInline,)
     fieldsets = (
         ("Identity", {"fields": ("slug", "name", "region")}),
         ("Routing", {"fields": ("enabled", "mode", "max_in_flight")}),

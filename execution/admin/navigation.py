@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from execution.admin.costs import SEES_COSTS, SEES_FEES
 from execution.admin.desk import SEES_DESK, may_see_page
 from execution.domain.orders import OrderStatus
 from execution.models import Alert, Order
@@ -93,6 +94,8 @@ def _trading(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
         _model(request, "Signals", "bolt", "execution_signal"),
         _model(request, "Orders", "receipt_long", "execution_order", count.doubtful),
         _model(request, "Positions and PnL", "account_balance_wallet", "execution_position"),
+        _item(request, "Costs", "price_check", "costs", SEES_COSTS),
+        _item(request, "Fees of accounts", "percent", "fees", SEES_FEES),
         _item(request, "Denials", "block", "denials", SEES_DESK, badge=count.denials, variant="warning"),
     ]
 

@@ -3,7 +3,7 @@
 from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from execution.api import exchange_views, views, webhook_views
+from execution.api import cost_views, exchange_views, views, webhook_views
 
 _ID = r"(?P<{}>[0-9a-f-]{{32,36}})"
 _SIGNAL, _ORDER = _ID.format("signal_id"), _ID.format("order_id")
@@ -17,6 +17,7 @@ urlpatterns = [
     re_path(rf"^orders/{_ORDER}/?$", views.OrderView.as_view(), name="order"),
     re_path(rf"^orders/{_ORDER}/cancel/?$", views.OrderCancelView.as_view(), name="order-cancel"),
     re_path(r"^positions/?$", views.PositionsView.as_view(), name="positions"),
+    re_path(r"^fees/?$", cost_views.FeesView.as_view(), name="fees"),
     re_path(r"^route/?$", views.RouteView.as_view(), name="route"),
     re_path(r"^execute/?$", views.ExecuteView.as_view(), name="execute"),
     re_path(r"^exchanges/status/?$", exchange_views.ExchangeStatusView.as_view(), name="exchange-status"),

@@ -26,6 +26,11 @@ class OrderBook:
         """Two-sided and not crossed; anything else must not price an order."""
         return bool(self.bids) and bool(self.asks) and self.bids[0][0] < self.asks[0][0]
 
+    @property
+    def mid(self) -> Decimal:
+        """Halfway between the best bid and the best ask, of a usable book."""
+        return (self.bids[0][0] + self.asks[0][0]) / 2
+
     def levels(self, side: Side) -> Sequence[Level]:
         """The levels an order of this side would take."""
         return self.asks if side == Side.BUY else self.bids
@@ -96,7 +101,7 @@ def protective_price(book: OrderBook, side: Side, slippage_bps: Decimal, tick: D
 
 def beyond_collar(book: OrderBook, side: Side, price: Decimal, collar_bps: Decimal) -> Decimal | None:
     """How far (bps) a limit price lies beyond the collar on its costly side of the market; None if it does not."""
-    middle = (book.bids[0][0] + book.asks[0][0]) / 2
+    middle = book.mid
     excess = (price - middle if side == Side.BUY else middle - price) / middle * _BPS
     return excess if excess > collar_bps else None
 

@@ -8,6 +8,7 @@ from functools import cache
 from execution.domain.balance import Load
 from execution.domain.breaker import Breaker, BreakerState
 from execution.domain.breaker import at as breaker_at
+from execution.domain.fees import FeeRate
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market
 from execution.domain.plan import Plan, plan_of
@@ -39,6 +40,7 @@ class Facts:
     held_before: users whose signals from before an instant wait until their accounts were compared.
     breakers: by exchange, and by exchange and id of keys; what is missing is closed.
     load: what this worker has under way, for strategies that are balanced by it.
+    fees: what an account pays, by exchange and id of keys.
     """
 
     health: Mapping[str, Health]
@@ -49,6 +51,7 @@ class Facts:
     held_before: Mapping[int, datetime] = field(default_factory=dict)
     breakers: Mapping[tuple[str, str | None], Breaker] = field(default_factory=dict)
     load: Mapping[str, Load] = field(default_factory=dict)
+    fees: Mapping[tuple[str, str], FeeRate] = field(default_factory=dict)
 
     def with_one_more(self, exchange: str) -> "Facts":
         """As they will be once one more order is under way there."""

@@ -79,6 +79,20 @@ class KeyPermissions:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountFees:
+    """What an account pays in the exchange's main pair, as fractions of the value: 0.001 is 0.10 %.
+
+    A negative rate is a rebate. volume: what the exchange counts as traded in 30 days, in USD; None: not told.
+    tier: its own name for the account's level.
+    """
+
+    maker: Decimal
+    taker: Decimal
+    volume: Decimal | None = None
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """The answer of a health check. latency_ms: request to answer."""
 
@@ -131,6 +145,9 @@ class Exchange(Protocol):
 
     async def key_permissions(self) -> KeyPermissions:
         """A harmless private call: whether the keys are accepted, and what they may do. Raises ExchangeError."""
+
+    async def account_fees(self) -> AccountFees | None:
+        """What the account pays now; None where the exchange does not tell. Raises ExchangeError."""
 
     async def ping(self) -> Ping:
         """A harmless public call. Raises ExchangeError."""

@@ -14,7 +14,7 @@ from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
 from execution.exchanges import ccxt_parse
-from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder
+from execution.exchanges.base import AccountFees, Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder
 from execution.exchanges.ccxt_client import nonces_from, share_markets, signing, unhurried
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.listing import Listing
@@ -152,6 +152,12 @@ class CcxtExchange:
         await self._ready()
         with asking(self._quirks.rules):
             return await self._private(self._quirks.key_permissions, self._client)
+
+    async def account_fees(self) -> AccountFees | None:
+        """See `Exchange.account_fees`."""
+        await self._ready()
+        with asking(self._quirks.rules):
+            return await self._private(self._quirks.account_fees, self._client)
 
     async def ping(self) -> Ping:
         """See `Exchange.ping`. The exchange's clock is taken over on the way."""

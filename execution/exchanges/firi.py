@@ -20,7 +20,16 @@ import orjson
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, Side
-from execution.exchanges.base import Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder, Trade
+from execution.exchanges.base import (
+    AccountFees,
+    Balance,
+    KeyPermissions,
+    OrderReport,
+    OrderRequest,
+    Ping,
+    SeenOrder,
+    Trade,
+)
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
 from execution.exchanges.firi_auth import FiriAuth
 from execution.exchanges.firi_orders import (
@@ -172,6 +181,10 @@ class FiriExchange:
         """See `Exchange.key_permissions`. Firi accepts keys or not, and tells no more."""
         await self.balances()
         return KeyPermissions()
+
+    async def account_fees(self) -> AccountFees | None:
+        """See `Exchange.account_fees`. Everybody pays the same at Firi, and no call tells it."""
+        return None
 
     async def ping(self) -> Ping:
         """See `Exchange.ping`. Firi's clock (whole seconds) is taken over when it is clearly off."""

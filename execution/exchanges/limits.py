@@ -77,7 +77,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
                 "weight", Per.IP, 6000, 60,
                 {"time": 1, "system/status": 1, "exchangeInfo": 20, "depth": 5, "POST order": 1, "DELETE order": 1,
                  "GET order": 4, "openOrders": 6, "allOrders": 20, "myTrades": 20, "account": 20,
-                 "account/apiRestrictions": 1},
+                 "account/apiRestrictions": 1, "asset/tradeFee": 1},
                 other=20, told_in="x-mbx-used-weight-1m",
             ),
             Limit("orders", Per.KEY, 100, 10, {"POST order": 1}),
@@ -92,6 +92,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             *_each(Per.KEY, 50, 1, "v5/order/realtime", "v5/order/history", "v5/execution/list"),
             *_each(Per.KEY, 50, 1, "v5/account/wallet-balance"),
             *_each(Per.KEY, 10, 1, "v5/user/query-api"),
+            *_each(Per.KEY, 5, 1, "v5/account/fee-rate"),
         ),
         Per.IP, 600.0,
     ),
@@ -102,7 +103,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             *_each(Per.KEY, 40, 2, "trade/orders-history"),
             *_each(Per.KEY, 20, 2, "trade/orders-history-archive"),
             *_each(Per.KEY, 10, 2, "trade/fills-history", "account/balance"),
-            *_each(Per.KEY, 5, 2, "account/config"),
+            *_each(Per.KEY, 5, 2, "account/config", "account/trade-fee"),
             *_each(Per.IP, 40, 2, "market/books"),
             *_each(Per.IP, 20, 2, "public/instruments"),
             *_each(Per.IP, 10, 2, "public/time"),
@@ -116,7 +117,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
                 {"POST hf/orders": 1, "DELETE hf/orders": 2, "GET hf/orders/{orderId}": 2,
                  "DELETE hf/orders/{orderId}": 1, "GET hf/orders/client-order/{clientOid}": 2,
                  "DELETE hf/orders/client-order/{clientOid}": 1, "hf/fills": 2,
-                 "hf/orders/active/page": 2, "hf/orders/done": 2},
+                 "hf/orders/active/page": 2, "hf/orders/done": 2, "trade-fees": 3},
             ),
             Limit("management", Per.KEY, 2000, 30, {"accounts": 5, "user/api-key": 20}),
             Limit(
@@ -132,7 +133,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             _counter(
                 "counter", 15, 1 / 3,
                 {"QueryOrders": 1, "OpenOrders": 1, "BalanceEx": 1, "GetApiKeyInfo": 1, "ClosedOrders": 2,
-                 "QueryTrades": 2},
+                 "QueryTrades": 2, "TradeVolume": 1},
             ),
             # Kraken counts per pair, here it is all pairs together. A cancellation costs 8 within 5 s and nothing after
             # 300 s: 2 is what it costs after 45 s.

@@ -13,6 +13,7 @@ from execution.domain.book import Level, OrderBook, take
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from execution.exchanges.base import (
+    AccountFees,
     Balance,
     Exchange,
     KeyPermissions,
@@ -90,6 +91,10 @@ class PaperExchange:
     async def key_permissions(self) -> KeyPermissions:
         """Paper needs no keys."""
         return KeyPermissions()
+
+    async def account_fees(self) -> AccountFees | None:
+        """Nobody has an account: what paper orders pay is the exchange's row."""
+        return None
 
     async def ping(self) -> Ping:
         """The live exchange's."""

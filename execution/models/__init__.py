@@ -2,6 +2,7 @@
 
 from execution.models.alert import Alert, AlertDelivery
 from execution.models.breaker import CircuitBreaker
+from execution.models.costs import AccountFee, OrderCost
 from execution.models.decision import Decision
 from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
 from execution.models.installation import Installation, MachineClock
@@ -15,6 +16,7 @@ from execution.models.webhook import WebhookDelivery, WebhookNonce
 from execution.models.worker import Heartbeat
 
 __all__ = [
+    "AccountFee",
     "Alert",
     "AlertDelivery",
     "BalanceCheck",
@@ -33,6 +35,7 @@ __all__ = [
     "MachineClock",
     "Market",
     "Order",
+    "OrderCost",
     "OrderEvent",
     "Orphan",
     "Position",

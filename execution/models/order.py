@@ -32,6 +32,11 @@ class Order(models.Model):
     amount = amount_field(help_text="Base units.")
     price = amount_field(null=True, help_text="Limit; empty for a market order.")
     reference_price = amount_field(help_text="Best price when it was decided.")
+    arrival_mid = amount_field(null=True, help_text="Middle of bid and ask when it was decided.")
+    maker_rate = models.DecimalField(
+        max_digits=12, decimal_places=8, null=True, help_text="Fee expected then, as a fraction; empty: unknown."
+    )
+    taker_rate = models.DecimalField(max_digits=12, decimal_places=8, null=True, help_text="The same when it takes.")
     priority = models.PositiveSmallIntegerField()
     expires_at = models.DateTimeField()
     exclusive = models.BooleanField(
@@ -98,6 +103,10 @@ class Order(models.Model):
             models.Index(name="order_newest", fields=["-created_at"]),
             models.Index(name="order_of_user", fields=["user", "-created_at"]),
             models.Index(name="order_live", fields=["exchange", "status"], condition=~Q(status__in=sorted(FINAL))),
+            # Costs are computed of orders that ended with fills, oldest first.
+            models.Index(
+                name="order_ended_filled", fields=["final_at"], condition=Q(filled_amount__gt=0, final_at__isnull=False)
+            ),
             models.Index(name="order_attention", fields=["created_at"], condition=Q(status="needs_attention")),
         ]
 

@@ -2,20 +2,24 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from execution.domain.fees import FeeRate
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market as MarketFacts
 from execution.domain.router import Facts
 from execution.exchanges.registry import adapters
 from execution.models import ExchangeHealth, Market
 from execution.selectors.breakers import all_breakers
+from execution.selectors.fees import known_rates
 from execution.selectors.query import fetch
 from policies.domain.symbols import glue_index
 from policies.snapshot import current_policy
 
 MAX_AGE_S = 0.5
+FEES_FOR_S = 10.0
 _ANSWERING = {HealthStatus.OK, HealthStatus.DEGRADED, HealthStatus.UNKNOWN}
 
 
@@ -29,6 +33,9 @@ class _Cache:
         self.versions: dict[str, int] = {}
         self.glued: dict[str, str] = {}
         self.read_at = float("-inf")
+        self.fees: Mapping[tuple[str, str], FeeRate] = {}
+        self.fees_of = -1
+        self.fees_at = float("-inf")
 
 
 _cache = _Cache()
@@ -58,7 +65,11 @@ def refresh_facts() -> Facts:
             _cache.versions[row.exchange_id] = row.markets_version
             _cache.glued = {}
     _cache.facts = Facts(
-        {row.exchange_id: health_of(row) for row in rows}, markets, breakers=all_breakers(), **_doubts()
+        {row.exchange_id: health_of(row) for row in rows},
+        markets,
+        breakers=all_breakers(),
+        fees=_fees(),
+        **_doubts(),
     )
     _cache.read_at = asked_at
     return _cache.facts
@@ -91,6 +102,14 @@ def _doubts() -> dict[str, Any]:
         "orphans": frozenset(found["orphan"]),
         "held_before": held,
     }
+
+
+def _fees() -> Mapping[tuple[str, str], FeeRate]:
+    """What accounts pay. It changes once a day, so it is read again when policy changed or every FEES_FOR_S only."""
+    policy, now = current_policy(), time.monotonic()
+    if _cache.fees_of != policy.version or now - _cache.fees_at >= FEES_FOR_S:
+        _cache.fees, _cache.fees_of, _cache.fees_at = known_rates(policy), policy.version, now
+    return _cache.fees
 
 
 def known_facts() -> Facts:

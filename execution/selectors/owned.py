@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 from django.db.models import Model, Prefetch, QuerySet
 
 from execution.models import Order, Position, Signal
+from policies.models import ExchangeCredential
 
 M = TypeVar("M", bound=Model)
 
@@ -37,6 +38,11 @@ def orders(viewer: Viewer) -> QuerySet[Order]:
 def positions(viewer: Viewer) -> QuerySet[Position]:
     """The viewer's positions."""
     return _owned(Position.objects.select_related("user"), viewer)
+
+
+def credentials(viewer: Viewer) -> QuerySet[ExchangeCredential]:
+    """The viewer's keys, without the keys."""
+    return _owned(ExchangeCredential.objects.defer("ciphertext"), viewer)
 
 
 def _owned(queryset: QuerySet[M], viewer: Viewer) -> QuerySet[M]:

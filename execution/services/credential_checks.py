@@ -5,7 +5,9 @@ from typing import Any
 
 import structlog
 
+from execution.exchanges.base import Exchange
 from execution.exchanges.errors import ExchangeError
+from execution.services import account_fees
 from execution.services.connections import Connections
 from policies import credential_care
 from policies.domain.policy import CredentialRef, Policy
@@ -39,7 +41,19 @@ async def check(connections: Connections, run_in_thread: RunInThread, policy: Po
             result = KeyCheckChoices.DANGEROUS
         elif may.trade is False:
             detail = "They may not trade."
+        else:
+            await _ask_fees(adapter, run_in_thread, keys)
     await run_in_thread(
         credential_care.record_check, keys.id, keys.version, result, detail=detail, ip_restricted=ip_restricted
     )
     logger.info("credential_checked", exchange=keys.exchange, credential=keys.id, result=result.value)
+
+
+async def _ask_fees(adapter: Exchange, run_in_thread: RunInThread, keys: CredentialRef) -> None:
+    """Once a day with the check: what the account pays. No answer says nothing about the keys."""
+    told, error = None, ""
+    try:
+        told = await adapter.account_fees()
+    except ExchangeError as e:
+        error = e.detail
+    await run_in_thread(account_fees.record_told, keys.id, keys.version, told, error=error)

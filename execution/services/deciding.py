@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from execution.domain.book import OrderBook
+from execution.domain.fees import fee_rate
 from execution.domain.orders import Side, SignalStatus
 from execution.domain.router import Answer, Facts, Refused
 from execution.domain.sizing import SizedOrder, fingerprint, size_order
@@ -39,6 +40,7 @@ def decide_order(
         return denied(signal, policy, e.denial, answer=answer, began=began)
     trait = traits(answer.exchange)
     amount = sized.amount
+    credential_id = answer.credential.id if answer.credential else None
     if trait.fingerprint:
         amount = fingerprint(amount, facts.markets[answer.exchange][signal.symbol].lot, signal.id.int)
     return Decided(
@@ -52,7 +54,7 @@ def decide_order(
         candidates=answer.candidates,
         order=NewOrder(
             exchange=answer.exchange,
-            credential_id=answer.credential.id if answer.credential else None,
+            credential_id=credential_id,
             mode=answer.mode,
             order_type=sized.order_type,
             time_in_force=sized.time_in_force,
@@ -61,6 +63,8 @@ def decide_order(
             reference_price=sized.reference_price,
             exclusive=trait.fingerprint and answer.credential is not None,
             send_now=False,
+            arrival_mid=book.mid,
+            fees=fee_rate(policy, facts, answer.exchange, credential_id),
         ),
         took_us=int((time.perf_counter() - began) * 1e6),
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from execution.domain.fees import FeeRate
 from execution.domain.ids import order_id
 from execution.domain.orders import OrderStatus, OrderType, SignalStatus, TimeInForce
 from execution.domain.parts import MAX_PARTS, end_status
@@ -26,7 +27,10 @@ from policies.domain.routing import Candidate
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be made for a signal. With `send_now` it is stored as already claimed by this worker."""
+    """An order to be made for a signal. With `send_now` it is stored as already claimed by this worker.
+
+    arrival_mid, fees: what its costs are measured against later; None: unknown.
+    """
 
     exchange: str
     credential_id: str | None
@@ -38,6 +42,8 @@ class NewOrder:
     reference_price: Decimal
     exclusive: bool
     send_now: bool
+    arrival_mid: Decimal | None = None
+    fees: FeeRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +107,21 @@ FROM {recordset(_DECISION)}
 _ORDER = (
     "id uuid, signal_id uuid, user_id int, exchange text, credential_id uuid, attempt int, mode text, symbol text, "
     "side text, order_type text, time_in_force text, amount numeric, price numeric, reference_price numeric, "
-    "priority int, expires_at timestamptz, exclusive bool, status text, submitted_at timestamptz, "
-    "valid_until timestamptz, next_check_at timestamptz"
+    "arrival_mid numeric, maker_rate numeric, taker_rate numeric, priority int, expires_at timestamptz, "
+    "exclusive bool, status text, submitted_at timestamptz, valid_until timestamptz, next_check_at timestamptz"
 )
 _INSERT_ORDERS = f"""
 WITH made AS (
     INSERT INTO execution_order (
         id, signal_id, user_id, exchange_id, credential_id, attempt, mode, symbol, side, order_type, time_in_force,
-        amount, price, reference_price, priority, expires_at, exclusive, status, reason_code, reason_detail,
-        exchange_order_id, filled_amount, filled_notional, baseline, created_at, submitted_at, valid_until, acked_at,
-        next_check_at, clean_misses, cancel_requested_at, cancel_code, cancel_reason, final_at)
+        amount, price, reference_price, arrival_mid, maker_rate, taker_rate, priority, expires_at, exclusive, status,
+        reason_code, reason_detail, exchange_order_id, filled_amount, filled_notional, baseline, created_at,
+        submitted_at, valid_until, acked_at, next_check_at, clean_misses, cancel_requested_at, cancel_code,
+        cancel_reason, final_at)
     SELECT v.id, v.signal_id, v.user_id, v.exchange, v.credential_id, v.attempt, v.mode, v.symbol, v.side,
-           v.order_type, v.time_in_force, v.amount, v.price, v.reference_price, v.priority, v.expires_at, v.exclusive,
-           v.status, '', '', '', 0, 0, NULL, %(now)s, v.submitted_at, v.valid_until, NULL, v.next_check_at, 0, NULL,
-           '', '', NULL
+           v.order_type, v.time_in_force, v.amount, v.price, v.reference_price, v.arrival_mid, v.maker_rate,
+           v.taker_rate, v.priority, v.expires_at, v.exclusive, v.status, '', '', '', 0, 0, NULL, %(now)s,
+           v.submitted_at, v.valid_until, NULL, v.next_check_at, 0, NULL, '', '', NULL
     FROM {recordset(_ORDER)}
     RETURNING id, status
 )
@@ -313,12 +320,13 @@ def _insert_orders(orders: Sequence[tuple[WorkingOrder, Decided]], now: datetime
     rows = []
     for order, item in orders:
         assert item.order is not None
-        sent = item.order.send_now
+        sent, fees = item.order.send_now, item.order.fees
         rows.append(
             (
                 order.id, order.signal_id, order.user_id, order.exchange, order.credential_id,
                 item.signal.attempt + 1, order.mode.value, order.symbol, order.side.value, order.order_type.value,
                 order.time_in_force.value, order.amount, order.price, item.order.reference_price,
+                item.order.arrival_mid, fees.maker if fees else None, fees.taker if fees else None,
                 item.signal.priority, order.expires_at, order.exclusive, order.status.value,
                 order.submitted_at if sent else None, order.valid_until if sent else None, check_at if sent else None,
             )

@@ -15,7 +15,7 @@ from execution.domain.market import Market as MarketFacts
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import adapters
 from execution.models import Alert, ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
-from execution.services import breakers, health, rollups
+from execution.services import account_fees, breakers, health, rollups
 from execution.services.executor import Executor
 from execution.services.sql import fetch
 from policies.domain.policy import Policy
@@ -169,3 +169,9 @@ def roll_up() -> int:
     """Add up the minutes of calls to exchanges to hours; the number of old rows deleted."""
     with only_one("roll_up") as mine:
         return rollups.roll_up() if mine else 0
+
+
+def count_volumes() -> int:
+    """Add up what every account was filled lately; the number of accounts."""
+    with only_one("count_volumes") as mine:
+        return account_fees.count_volumes() if mine else 0

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.reports import OrderReport
-from execution.exchanges.base import Balance, Exchange, KeyPermissions, OrderRequest, Ping, SeenOrder
+from execution.exchanges.base import AccountFees, Balance, Exchange, KeyPermissions, OrderRequest, Ping, SeenOrder
 from execution.exchanges.errors import ExchangeError, NotSent
 from policies.domain.reasons import ReasonCode
 
@@ -102,6 +102,10 @@ class ObservedExchange:
     async def key_permissions(self) -> KeyPermissions:
         """See `Exchange.key_permissions`."""
         return await self._watched(CallKind.TRADE, self._adapter.key_permissions())
+
+    async def account_fees(self) -> AccountFees | None:
+        """See `Exchange.account_fees`. Keys that may not ask for it are as good as before."""
+        return await self._adapter.account_fees()
 
     async def ping(self) -> Ping:
         """See `Exchange.ping`. The poller stores what it finds itself."""

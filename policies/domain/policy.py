@@ -147,6 +147,15 @@ class ExchangePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeTier:
+    """From a volume of 30 days on (USD) an exchange charges this. Fees in basis points."""
+
+    from_volume: Decimal
+    maker_bps: Decimal
+    taker_bps: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingRules:
     """The one row of routing settings."""
 
@@ -237,6 +246,7 @@ class Policy:
     states: Mapping[tuple[Scope, str], TradingStateRule]
     credentials: Mapping[tuple[int, str, Mode], CredentialRef]
     orderings: Mapping[str, ChainOrder] = field(default_factory=dict)
+    fee_tiers: Mapping[str, tuple[FeeTier, ...]] = field(default_factory=dict)
 
     def chain(self, primary: str) -> tuple[str, ...]:
         """The failover chain that starts at `primary`; an exchange without one stands alone."""

@@ -8,6 +8,7 @@ from policies.models.api_token import ApiToken
 from policies.models.credentials import ExchangeCredential
 from policies.models.exchange import Exchange
 from policies.models.failover import FailoverChain, FailoverStep
+from policies.models.fees import FeeTier
 from policies.models.permissions import OrderSizeLimit, TradingPermission
 from policies.models.routing_settings import RoutingSettings
 from policies.models.strategy import StrategyPolicy
@@ -23,6 +24,7 @@ __all__ = [
     "ExchangeCredential",
     "FailoverChain",
     "FailoverStep",
+    "FeeTier",
     "OrderSizeLimit",
     "PolicyVersion",
     "RoutingSettings",

@@ -15,6 +15,8 @@ PAGES = (
     "exchange_status",
     "exchange_status_part",
     "exchange_status_history",
+    "costs",
+    "fees",
     "banner",
     "halt",
     "denials",

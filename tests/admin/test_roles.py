@@ -45,7 +45,7 @@ def test_a_risk_manager_may_resume_and_edit_policy(staff):
 
 
 def test_nobody_may_delete_policy(staff):
-    deletable = {"policies.delete_failoverstep", "policies.delete_ordersizelimit"}
+    deletable = {"policies.delete_failoverstep", "policies.delete_feetier", "policies.delete_ordersizelimit"}
 
     for role in ROLES:
         rights = staff(role).get_all_permissions()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execution.domain.orders import TimeInForce
-from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
+from execution.exchanges.base import AccountFees, KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import Listing
 from execution.exchanges.outcomes import Rule
 
@@ -32,6 +32,10 @@ async def _balance_only(client: Any) -> KeyPermissions:
     return KeyPermissions()
 
 
+async def _fees_not_told(_: Any) -> AccountFees | None:
+    return None
+
+
 async def _fetch_order(client: Any, request: OrderRequest) -> Sequence[RawOrder]:
     return [await client.fetch_order(request.exchange_order_id, request.symbol)]
 
@@ -54,6 +58,7 @@ class Quirks:
     fetches_currencies: whether ccxt may ask for the currencies before it loads markets.
     markets_params: what ccxt is told when it loads markets.
     key_permissions: what the keys may do; without an endpoint for it, only whether they are accepted.
+    account_fees: what the account pays; None where the exchange has no endpoint for it.
     find_by_client_id: all orders, open or closed, that the exchange has under our id.
     find_by_exchange_id: the same under the exchange's id.
     fetch_trades: the executions of an order as ccxt trades.
@@ -83,6 +88,7 @@ class Quirks:
     credentials: Mapping[str, str] = field(default_factory=lambda: {"api_key": "apiKey", "secret": "secret"})
     find_by_exchange_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]] = _fetch_order
     key_permissions: Callable[[Any], Awaitable[KeyPermissions]] = _balance_only
+    account_fees: Callable[[Any], Awaitable[AccountFees | None]] = _fees_not_told
     order_params: Callable[[OrderRequest], Params] = _no_params
     lists_by_symbol: bool = False
     lists_back_s: float = math.inf

@@ -8,6 +8,7 @@ from execution.exchanges import ccxt_parse
 from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
+from execution.exchanges.quirks import fees
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -106,6 +107,7 @@ BINANCE = Quirks(
             "myTrades",
             "account",
             "account/apiRestrictions",
+            "asset/tradeFee",
         }
     ),
     options={
@@ -121,6 +123,7 @@ BINANCE = Quirks(
     list_orders=_binance_list,
     lists_by_symbol=True,
     key_permissions=_key_permissions,
+    account_fees=fees.binance,
     sandbox=True,
     rules=(
         rule(r"Duplicate order sent", Verdict.ALREADY_PLACED, R.OUTCOME_UNKNOWN),

@@ -8,6 +8,7 @@ from execution.domain.orders import OrderStatus
 from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
+from execution.exchanges.quirks import fees
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -132,6 +133,7 @@ BYBIT = Quirks(
             "v5/execution/list",
             "v5/account/wallet-balance",
             "v5/user/query-api",
+            "v5/account/fee-rate",
         }
     ),
     options={
@@ -152,6 +154,7 @@ BYBIT = Quirks(
     list_orders=_bybit_list,
     lists_back_s=730 * 86_400.0,
     key_permissions=_key_permissions,
+    account_fees=fees.bybit,
     client_id_param="orderLinkId",
     sandbox=True,
     acknowledges_only=True,

@@ -13,6 +13,7 @@ from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.listing import Listing, cursor_pages, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
+from execution.exchanges.quirks import fees
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -153,6 +154,7 @@ COINBASE = Quirks(
     fetch_trades=_coinbase_trades,
     list_orders=_coinbase_list,
     key_permissions=_key_permissions,
+    account_fees=fees.coinbase,
     # ccxt drops the unified `clientOrderId` and sends an id of its own.
     client_id_param="client_order_id",
     acknowledges_only=True,

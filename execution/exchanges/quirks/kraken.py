@@ -10,6 +10,7 @@ from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.ccxt_parse import decimal
 from execution.exchanges.listing import MOST_PAGES, Listing, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
+from execution.exchanges.quirks import fees
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -113,6 +114,7 @@ KRAKEN = Quirks(
             "QueryTrades",
             "BalanceEx",
             "GetApiKeyInfo",
+            "TradeVolume",
         }
     ),  # fmt: skip
     options={"fetchMarkets": {"types": ["spot"]}},
@@ -121,6 +123,7 @@ KRAKEN = Quirks(
     fetch_trades=_kraken_trades,
     list_orders=_kraken_list,
     key_permissions=_key_permissions,
+    account_fees=fees.kraken,
     acknowledges_only=True,
     serial=True,
     rules=(

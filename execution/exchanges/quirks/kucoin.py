@@ -8,6 +8,7 @@ from execution.exchanges import ccxt_parse
 from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, MOST_PAGES, Listing, cursor_pages, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
+from execution.exchanges.quirks import fees
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -123,6 +124,7 @@ KUCOIN = Quirks(
             "hf/orders/done",
             "hf/orders/client-order/{clientOid}",
             "hf/fills",
+            "trade-fees",
         }
     ),
     options={
@@ -144,6 +146,7 @@ KUCOIN = Quirks(
     lists_by_symbol=True,
     lists_back_s=3 * 86_400.0,
     key_permissions=_key_permissions,
+    account_fees=fees.kucoin,
     credentials={"api_key": "apiKey", "secret": "secret", "passphrase": "password"},
     acknowledges_only=True,
     retry_after_s=_kucoin_retry_after,

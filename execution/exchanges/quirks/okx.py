@@ -12,6 +12,7 @@ from execution.exchanges import ccxt_parse
 from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Rule, Verdict, rule
+from execution.exchanges.quirks import fees
 from execution.exchanges.quirks.base import Params, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
@@ -118,6 +119,7 @@ OKX = Quirks(
             "trade/orders-history-archive",
             "trade/fills",
             "trade/fills-history",
+            "account/trade-fee",
         }
     ),
     options={
@@ -137,6 +139,7 @@ OKX = Quirks(
     list_orders=_okx_list,
     lists_back_s=90 * 86_400.0,
     key_permissions=_key_permissions,
+    account_fees=fees.okx,
     fetches_currencies=False,
     sandbox=True,
     acknowledges_only=True,

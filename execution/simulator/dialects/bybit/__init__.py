@@ -26,6 +26,7 @@ _PRIVATE: dict[tuple[str, str], tuple[str, Handler, int]] = {
     ("GET", "/v5/order/history"): ("fetch_orders", history.closed_orders, 50),
     ("GET", "/v5/execution/list"): ("fetch_my_trades", history.executions, 50),
     ("GET", "/v5/account/wallet-balance"): ("fetch_balance", account.wallet_balance, 50),
+    ("GET", "/v5/account/fee-rate"): ("fetch_trading_fee", account.fee_rate, 5),
     ("GET", "/v5/user/query-api"): ("fetch_permissions", account.api_key_info, 10),
 }
 # Ids are long numbers whose beginnings tell orders and executions apart.

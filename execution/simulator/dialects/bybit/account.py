@@ -2,9 +2,11 @@
 
 from execution.simulator.dialects.base import Call
 from execution.simulator.dialects.bybit import errors
+from execution.simulator.dialects.bybit.parameters import find_market, require_spot
 from execution.simulator.dialects.bybit.shapes import result
 from execution.simulator.engine.accounts import Balance
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.facts import PPM
 from execution.simulator.http import Response
 from execution.simulator.numbers import format_trimmed
 
@@ -20,6 +22,20 @@ def wallet_balance(exchange: Exchange, call: Call) -> Response:
         _coin(asset, b, decimals[asset]) for asset, b in balances.items() if (asset in asked or not asked) and b.total
     ]
     return result({"list": [{"accountType": "UNIFIED", "totalEquity": "", "coin": coins}]}, call.now)
+
+
+def fee_rate(exchange: Exchange, call: Call) -> Response:
+    """GET /v5/account/fee-rate of one symbol or all (Bybit v5 docs, "Get Fee Rate")."""
+    params = call.request.query_params
+    require_spot(params)
+    asked = params.get("symbol")
+    markets = [find_market(exchange, asked, errors.invalid("symbol"))] if asked else exchange.markets.values()
+    rates = {
+        "takerFeeRate": f"{exchange.facts.taker_ppm / PPM:g}",
+        "makerFeeRate": f"{exchange.facts.maker_ppm / PPM:g}",
+    }
+    rows = [{"symbol": market.spec.facts.wire_id, "baseCoin": "", **rates} for market in markets]
+    return result({"category": "spot", "list": rows}, call.now)
 
 
 def api_key_info(exchange: Exchange, call: Call) -> Response:

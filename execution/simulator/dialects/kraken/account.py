@@ -5,6 +5,7 @@ from execution.simulator.dialects.kraken import names
 from execution.simulator.dialects.kraken.auth import read_params
 from execution.simulator.dialects.kraken.shapes import result
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.engine.memory import DAY
 from execution.simulator.http import Response
 from execution.simulator.numbers import format_scaled
 
@@ -32,13 +33,13 @@ def balance_ex(exchange: Exchange, call: Call) -> Response:
 
 
 def trade_volume(exchange: Exchange, call: Call) -> Response:
-    """TradeVolume: the fee percentages of the asked pairs."""
+    """TradeVolume: the fee percentages of the asked pairs, and what was traded against dollars in 30 days."""
     pairs = read_params(call.request).get("pair")
     ids = [market.spec.facts.wire_id for market in names.find_markets(exchange, pairs)] if pairs else []
     return result(
         {
             "currency": "ZUSD",
-            "volume": "0.0000",
+            "volume": _volume(call),
             "fees": {wire_id: _fee_tier(exchange.facts.taker_ppm) for wire_id in ids},
             "fees_maker": {wire_id: _fee_tier(exchange.facts.maker_ppm) for wire_id in ids},
         }
@@ -62,6 +63,12 @@ def api_key_info(exchange: Exchange, call: Call) -> Response:
             "ip_allowlist": ["203.0.113.7"] if account.ip_restricted else [],
         }
     )
+
+
+def _volume(call: Call) -> str:
+    since = call.now - 30 * DAY
+    trades = [t for t in call.account.trades if t.at > since and t.order.market.spec.quote in {"USD", "USDT"}]
+    return f"{sum(t.notional / 10**t.order.market.spec.quote_decimals for t in trades):.4f}"
 
 
 def _fee_tier(ppm: int) -> dict[str, object]:

@@ -1,0 +1,62 @@
+"""What the API answers about fees and costs."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from policies.domain.policy import Mode
+
+
+def _rate(help_text: str) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=12, decimal_places=8, help_text=help_text)
+
+
+def _dollars(help_text: str) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=38, decimal_places=2, allow_null=True, help_text=help_text)
+
+
+class RateOut(serializers.Serializer[Any]):
+    """Fractions of the value: 0.001 is 0.10 %. Negative is a rebate."""
+
+    maker = _rate("Of an order that rests.")
+    taker = _rate("Of an order that takes.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="told: by the exchange; tier: its table at the account's volume; basic: its basic fee."
+    )
+
+
+class TierOut(serializers.Serializer[Any]):
+    """The next tier of the exchange's table."""
+
+    volume = _dollars("From here on it holds, USD of 30 days.")
+    maker = _rate("As above.")
+    taker = _rate("As above.")
+
+
+class ProgressOut(serializers.Serializer[Any]):
+    """The way to the next tier."""
+
+    volume = _dollars("USD of 30 days.")
+    next = TierOut(allow_null=True)
+    share = serializers.FloatField(help_text="Of the way from this tier to the next, 0 to 1.")
+    missing = _dollars("USD to the next tier.")
+    pace = _dollars("USD a day, over the last 7 days.")
+    days = serializers.IntegerField(allow_null=True, help_text="Until it is reached at this pace; null: never, or top.")
+
+
+class AccountFeesOut(serializers.Serializer[Any]):
+    """What one account pays at one exchange."""
+
+    user = serializers.CharField()
+    exchange = serializers.CharField()
+    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    rate = RateOut(allow_null=True)
+    tier = serializers.CharField(allow_blank=True, help_text="The exchange's name for the account's level.")
+    told_at = serializers.DateTimeField(allow_null=True, help_text="When the exchange told its rate.")
+    told_volume = _dollars("USD of 30 days, as the exchange counts.")
+    counted = _dollars("USD of 30 days, of orders sent here.")
+    uncounted = serializers.DictField(
+        child=serializers.CharField(), help_text="Of orders sent here in other currencies, by currency."
+    )
+    progress = ProgressOut(allow_null=True)
