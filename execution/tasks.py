@@ -77,6 +77,12 @@ def count_volumes() -> None:
     housekeeping.count_volumes()
 
 
+@shared_task(name="execution.tasks.measure_costs")
+def measure_costs() -> None:
+    """Work out what executions cost, and look where prices went a minute after them."""
+    housekeeping.measure_costs()
+
+
 @shared_task(name="execution.tasks.prune")
 def prune() -> None:
     """Add up what is kept by the hour, and delete what nobody will look at again."""

@@ -128,6 +128,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "evaluate-alerts": {"task": "execution.tasks.evaluate_alerts", "schedule": 5.0, "options": {"expires": 10}},
     "send-alerts": {"task": "execution.tasks.send_alerts", "schedule": 5.0, "options": {"expires": 10}},
+    "measure-costs": {"task": "execution.tasks.measure_costs", "schedule": 5.0, "options": {"expires": 10}},
     "count-volumes": {"task": "execution.tasks.count_volumes", "schedule": 900.0, "options": {"expires": 600}},
     "canaries": {"task": "execution.tasks.send_canaries", "schedule": 15.0, "options": {"expires": 10}},
     "prune": {"task": "execution.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -15,7 +15,7 @@ from execution.domain.market import Market as MarketFacts
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import adapters
 from execution.models import Alert, ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
-from execution.services import account_fees, breakers, health, rollups
+from execution.services import account_fees, breakers, costs, health, rollups
 from execution.services.executor import Executor
 from execution.services.sql import fetch
 from policies.domain.policy import Policy
@@ -175,3 +175,15 @@ def count_volumes() -> int:
     """Add up what every account was filled lately; the number of accounts."""
     with only_one("count_volumes") as mine:
         return account_fees.count_volumes() if mine else 0
+
+
+MEASURING = "measure_costs"
+
+
+def measure_costs() -> int:
+    """Work out the costs of orders that ended lately, and sample prices a minute after the last; how many orders."""
+    with only_one(MEASURING) as mine:
+        if not mine:
+            return 0
+        costs.sample()
+        return costs.measure()
