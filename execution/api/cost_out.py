@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from execution.api.serializers import RowOut
+from execution.models import OrderCost
 from policies.domain.policy import Mode
 
 
@@ -60,3 +62,48 @@ class AccountFeesOut(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Of orders sent here in other currencies, by currency."
     )
     progress = ProgressOut(allow_null=True)
+
+
+class OrderCostOut(RowOut[OrderCost]):
+    """What one order cost. Positive is a cost; money in the pair's quote asset; null: not known."""
+
+    user = serializers.CharField(source="user.username")
+    exchange = serializers.CharField(source="exchange_id")
+    signal = serializers.UUIDField(source="order.signal_id")
+    spread_bps = serializers.DecimalField(
+        max_digits=14, decimal_places=4, allow_null=True, help_text="The effective spread: twice `arrival_bps`."
+    )
+
+    class Meta:
+        model = OrderCost
+        fields = [
+            "order", "signal", "user", "exchange", "mode", "strategy_id", "symbol", "quote", "side", "at", "amount",
+            "filled_amount", "filled_notional", "average_price", "fill_rate", "fill_ms", "arrival_mid", "end_mid",
+            "mid_after", "arrival_bps", "spread_bps", "vwap_bps", "reversion_bps", "fees", "fees_bps", "expected_fees",
+            "fee_off", "execution_cost", "opportunity_cost", "shortfall", "shortfall_bps", "regret_bps",
+        ]  # fmt: skip
+
+
+def _bps(help_text: str) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=14, decimal_places=4, allow_null=True, help_text=help_text)
+
+
+class CostGroupOut(serializers.Serializer[Any]):
+    """The orders of one exchange or strategy in one mode and quote asset. Means are weighted by value."""
+
+    name = serializers.CharField(allow_blank=True)
+    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    quote = serializers.CharField()
+    orders = serializers.IntegerField()
+    measured = serializers.IntegerField(help_text="Orders whose mid at the decision is known.")
+    traded = serializers.DecimalField(max_digits=38, decimal_places=18, help_text="Quote units.")
+    slippage_bps = _bps("Mean, against the mid at the decision.")
+    slippage_p50_bps = _bps("Median.")
+    slippage_p95_bps = _bps("One in twenty was worse.")
+    spread_bps = _bps("Mean effective spread.")
+    fees_bps = _bps("Mean.")
+    cost_bps = _bps("Mean implementation shortfall.")
+    reversion_bps = _bps("Mean, a minute after the last fill.")
+    fill_rate = serializers.DecimalField(max_digits=9, decimal_places=8)
+    fill_p50_ms = serializers.FloatField(allow_null=True)
+    fees_off = serializers.IntegerField(help_text="Orders that were charged something else than expected.")

@@ -69,6 +69,12 @@ class ByCreation(Newest):
     ordering: Any = ("-created_at", "pk")
 
 
+class ByEnd(Newest):
+    """Costs of orders."""
+
+    ordering: Any = ("-at", "pk")
+
+
 class BySymbol(_Pages):
     """Pairs; a pair's exchanges are together."""
 

@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 from django.db.models import Model, Prefetch, QuerySet
 
-from execution.models import Order, Position, Signal
+from execution.models import Order, OrderCost, Position, Signal
 from policies.models import ExchangeCredential
 
 M = TypeVar("M", bound=Model)
@@ -38,6 +38,11 @@ def orders(viewer: Viewer) -> QuerySet[Order]:
 def positions(viewer: Viewer) -> QuerySet[Position]:
     """The viewer's positions."""
     return _owned(Position.objects.select_related("user"), viewer)
+
+
+def costs(viewer: Viewer) -> QuerySet[OrderCost]:
+    """What the viewer's orders cost."""
+    return _owned(OrderCost.objects.select_related("user", "order"), viewer)
 
 
 def credentials(viewer: Viewer) -> QuerySet[ExchangeCredential]:

@@ -11,6 +11,7 @@ from django.db.models import Prefetch
 
 from execution.domain.orders import OrderStatus, SignalStatus
 from execution.models import Decision, Order, Signal
+from execution.selectors.costs import CostPanel, cost_panel
 from execution.selectors.timeline import Entry, signal_timeline
 from policies.display.formats import amount, money
 from policies.domain.numbers import plain
@@ -52,13 +53,14 @@ class SignalPage:
     orders: list[Order]
     request_json: str
     doubtful: Order | None
+    costs: CostPanel | None
 
 
 def read_signal_page(signal: Signal) -> SignalPage:
     """Five queries."""
     decisions = list(signal.decisions.all())
     orders = list(
-        signal.orders.select_related("user", "credential")
+        signal.orders.select_related("user", "credential", "cost")
         .defer("credential__ciphertext")
         .prefetch_related("events", Prefetch("fills"))
         .order_by("attempt")
@@ -71,6 +73,7 @@ def read_signal_page(signal: Signal) -> SignalPage:
         orders=orders,
         request_json=json.dumps(request_body(signal), indent=2),
         doubtful=next((order for order in orders if order.status in _DOUBTFUL), None),
+        costs=cost_panel(orders),
     )
 
 

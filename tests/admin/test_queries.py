@@ -163,6 +163,21 @@ def test_what_needs_attention_costs_the_same_for_any_number_of_items(boss, desk)
     assert "There is more: the worst 100 are shown." in boss.get(reverse("admin:needs_attention")).content.decode()
 
 
+@pytest.mark.parametrize("page", ["costs", "fees"])
+def test_costs_and_fees_cost_the_same_for_any_number_of_orders_and_accounts(boss, desk, page):
+    other = world.user("swinger")
+    world.cost(world.make_order(world.make_signal(other), "filled"), fee_off=True)
+    before, _ = cost(boss, reverse(f"admin:{page}"))
+    world.costly_week(desk.sender, other)
+    for number in range(30):
+        world.keys(world.user(f"other{number}"), "binance")
+
+    after, size = cost(boss, reverse(f"admin:{page}"))
+
+    assert after == before <= LIST
+    assert size <= LARGEST_PAGE
+
+
 def test_positions_cost_the_same_for_any_number_of_accounts(boss, desk):
     before, _ = cost(boss, reverse("admin:execution_position_changelist"))
     for number in range(12):

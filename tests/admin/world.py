@@ -13,6 +13,7 @@ from execution.domain.orders import FINAL, OrderStatus, SignalStatus
 from execution.domain.queues import QUEUES, canary_name
 from execution.domain.rollups import BUCKETS, bucket_of
 from execution.models import (
+    AccountFee,
     Alert,
     AlertDelivery,
     BalanceCheck,
@@ -28,6 +29,7 @@ from execution.models import (
     Heartbeat,
     Market,
     Order,
+    OrderCost,
     OrderEvent,
     Orphan,
     Position,
@@ -55,6 +57,7 @@ from policies.webhooks import create_webhook
 CHAIN = ("binance", "bybit", "okx", "kucoin", "kraken", "firi")
 PRICES = {"BTC/USDT": Decimal("64210.4"), "ETH/USDT": Decimal("3120.55"), "SOL/USDT": Decimal("151.2")}
 SECRET = "s3cr3t-NEVER-shown-9f27"
+BASE64_SECRET = "c2VjcmV0LW9mLWE="
 
 
 def ago(**kwargs: float) -> datetime:
@@ -215,6 +218,74 @@ def make_order(signal: Signal, status: str = "filled", **kwargs: Any) -> Order:
         )
         Signal.objects.filter(pk=signal.pk).update(filled_amount=filled, filled_notional=filled * price)
     return order
+
+
+def cost(order: Order, **figures: Any) -> OrderCost:
+    """What an order cost, as it is measured after its end."""
+    notional = order.filled_notional
+    fees = (notional / 1000).quantize(Decimal("0.0001"))
+    values: dict[str, Any] = {
+        "user": order.user,
+        "exchange_id": order.exchange_id,
+        "mode": order.mode,
+        "strategy_id": order.signal.strategy_id,
+        "symbol": order.symbol,
+        "quote": order.symbol.partition("/")[2],
+        "side": order.side,
+        "at": order.final_at,
+        "filled_at": order.final_at,
+        "amount": order.amount,
+        "filled_amount": order.filled_amount,
+        "filled_notional": notional,
+        "arrival_mid": order.reference_price,
+        "average_price": order.reference_price,
+        "fill_rate": Decimal(1),
+        "fill_ms": 164,
+        "arrival_bps": Decimal("1.2"),
+        "fees": fees,
+        "fees_bps": Decimal(10),
+        "expected_fees": fees,
+        "fee_off": False,
+        "shortfall": fees,
+        "shortfall_bps": Decimal("11.2"),
+        "computed_at": timezone.now(),
+        **figures,
+    }
+    return OrderCost.objects.create(order=order, **values)
+
+
+def costly_week(sender: User, other: User) -> None:
+    """Executions at several exchanges, some dearer than others, and accounts on the way to their next fee tier."""
+    for n in range(60):
+        exchange = ("binance", "bybit", "kraken", "binance", "okx")[n % 5]
+        symbol = tuple(PRICES)[n % 3]
+        slippage = Decimal(str(((n * 37) % 17 - 4) / 4 + (18 if n % 23 == 0 else 0)))
+        fee = {"kraken": 35, "okx": 15}.get(exchange, 10)
+        signal = make_signal(
+            (sender, other)[n % 4 == 0], exchange_id=exchange, symbol=symbol, received_at=ago(hours=2.3 * n + 0.2),
+            strategy_id=("scalper_btc", "swing_eth", "grid_sol")[n % 3],
+        )  # fmt: skip
+        decide(signal, exchange)
+        order = make_order(signal, "filled", mode="paper" if exchange == "okx" else "live")
+        cost(
+            order, arrival_bps=slippage, fees_bps=Decimal(fee), shortfall_bps=slippage + fee,
+            reversion_bps=None if n % 6 == 0 else -slippage / 3, fill_ms=90 + 31 * (n % 11), fee_off=n in {4, 17},
+            expected_fees=order.filled_notional * Decimal("0.00075"),
+        )  # fmt: skip
+    for user_, exchange, volume, pace in (
+        (sender, "binance", 0, 400), (sender, "kraken", 41_000, 1_300), (other, "bybit", 1_900_000, 60_000),
+    ):  # fmt: skip
+        credential = keys(user_, exchange, BASE64_SECRET)
+        daily = [Decimal(volume) / 23] * 23 + [Decimal(pace)] * 7
+        AccountFee.objects.create(
+            credential=credential, keys_version=credential.version, daily=daily, counted_at=ago(minutes=4),
+            uncounted={"NOK": "120000"} if exchange == "kraken" else {},
+        )  # fmt: skip
+    told = AccountFee.objects.filter(credential=keys(sender, "kraken"))
+    told.update(maker=Decimal("0.0020"), taker=Decimal("0.0035"), told_volume=47_800, told_at=ago(hours=7), tier="Pro")
+    AccountFee.objects.filter(credential=keys(sender, "binance")).update(
+        error="binance GET apirestrictions answered 403", asked_at=ago(hours=1)
+    )
 
 
 ORDER_VALUE = (

@@ -1,0 +1,188 @@
+"""What executions cost: by exchange, by strategy, how it is spread, and of one signal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import QuerySet
+
+from execution.domain.fee_check import Charged, FeeCheck, check_fee
+from execution.domain.fees import FeeRate
+from execution.domain.orders import Side
+from execution.domain.tca import Part, Whole, combine
+from execution.models import Fill, Order, OrderCost
+from execution.selectors.query import fetch
+
+WINDOWS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+USUAL_WINDOW = "7d"
+MOST_GROUPS = 200
+BOUNDS_BPS = (-20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
+"""The bars of the distribution end here; the first and the last are open."""
+
+
+class By(StrEnum):
+    """What costs are added up by."""
+
+    EXCHANGE = "exchange"
+    STRATEGY = "strategy"
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which orders: ended since then, and of one user, exchange, strategy or mode where it is given."""
+
+    since: datetime
+    user_id: int | None = None
+    exchange: str = ""
+    strategy_id: str = ""
+    mode: str = ""
+
+    def _given(self) -> dict[str, Any]:
+        wanted = {
+            "user_id": self.user_id, "exchange_id": self.exchange, "strategy_id": self.strategy_id, "mode": self.mode,
+        }  # fmt: skip
+        return {name: value for name, value in wanted.items() if value not in (None, "")}
+
+    def rows(self) -> QuerySet[OrderCost]:
+        """Newest first."""
+        return OrderCost.objects.filter(at__gte=self.since, **self._given()).order_by("-at", "pk")
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """The same as a condition with its parameters."""
+        given = self._given()
+        conditions = ["at >= %(since)s", *(f"{name} = %({name})s" for name in given)]
+        return " AND ".join(conditions), {"since": self.since, **given}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The orders of one exchange or strategy in one mode and quote asset. Means are weighted by value.
+
+    measured: orders whose mid at the decision is known; slippages and the whole cost are theirs. What nothing is known
+    of is None. Times in milliseconds; shares of 1.
+    """
+
+    name: str
+    mode: str
+    quote: str
+    orders: int
+    measured: int
+    traded: Decimal
+    slippage_bps: Decimal | None
+    slippage_p50_bps: Decimal | None
+    slippage_p95_bps: Decimal | None
+    fees_bps: Decimal | None
+    cost_bps: Decimal | None
+    reversion_bps: Decimal | None
+    fill_rate: Decimal
+    fill_p50_ms: float | None
+    fees_off: int
+
+    @property
+    def spread_bps(self) -> Decimal | None:
+        """The mean effective spread."""
+        return None if self.slippage_bps is None else 2 * self.slippage_bps
+
+
+def _mean(figure: str, weight: str = "filled_notional") -> str:
+    known = f"FILTER (WHERE {figure} IS NOT NULL)"
+    return f"sum({figure} * {weight}) {known} / NULLIF(sum({weight}) {known}, 0)"
+
+
+_GROUPS = f"""
+SELECT {{column}}, mode, quote, count(*), count(arrival_bps), sum(filled_notional), {_mean("arrival_bps")},
+       (percentile_cont(0.5) WITHIN GROUP (ORDER BY arrival_bps))::numeric(14, 4),
+       (percentile_cont(0.95) WITHIN GROUP (ORDER BY arrival_bps))::numeric(14, 4),
+       {_mean("fees_bps")}, {_mean("shortfall_bps", "amount * arrival_mid")}, {_mean("reversion_bps")}, avg(fill_rate),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY fill_ms), count(*) FILTER (WHERE fee_off)
+FROM execution_ordercost WHERE {{where}}
+GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT {MOST_GROUPS}
+"""
+_COLUMNS = {By.EXCHANGE: "exchange_id", By.STRATEGY: "strategy_id"}
+
+
+def groups(by: By, which: Which) -> list[Group]:
+    """The busiest first. One query."""
+    where, params = which.sql()
+    return [Group(*row) for row in fetch(_GROUPS.format(column=_COLUMNS[by], where=where), params)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many orders' slippage lies from `low` to below `high` bps; None: without a bound."""
+
+    low: int | None
+    high: int | None
+    orders: int
+
+
+_SPREAD = """
+SELECT width_bucket(arrival_bps, %(bounds)s::numeric[]), count(*)
+FROM execution_ordercost WHERE arrival_bps IS NOT NULL AND {where} GROUP BY 1
+"""
+
+
+def distribution(which: Which) -> list[Bar]:
+    """How slippage is spread; every bar is there, empty or not. One query."""
+    where, params = which.sql()
+    counts = dict(fetch(_SPREAD.format(where=where), {**params, "bounds": list(BOUNDS_BPS)}))
+    edges = [None, *BOUNDS_BPS, None]
+    return [Bar(edges[n], edges[n + 1], counts.get(n, 0)) for n in range(len(edges) - 1)]
+
+
+def fees_off(which: Which, most: int) -> list[OrderCost]:
+    """The newest orders that were charged something else than expected. One query."""
+    return list(which.rows().filter(fee_off=True).select_related("user", "order")[:most])
+
+
+@dataclass(frozen=True, slots=True)
+class FillCost:
+    """A fill with its fee as charged and as expected, in quote units."""
+
+    fill: Fill
+    check: FeeCheck
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPanel:
+    """One order of a signal, as far as its costs are known."""
+
+    order: Order
+    cost: OrderCost
+    fills: tuple[FillCost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostPanel:
+    """What a signal cost: its orders, and all of them together where there are several."""
+
+    orders: tuple[OrderPanel, ...]
+    whole: Whole | None
+
+
+def cost_panel(orders: Sequence[Order]) -> CostPanel | None:
+    """From orders that were read with `cost` and their fills; None while nothing is measured. No query."""
+    panels = tuple(_panel(order, order.cost) for order in orders if hasattr(order, "cost"))
+    if not panels:
+        return None
+    parts = [Part(p.cost.filled_amount, p.cost.filled_notional, p.cost.arrival_mid, p.cost.fees) for p in panels]
+    return CostPanel(panels, combine(Side(orders[0].side), parts) if len(panels) > 1 else None)
+
+
+def _panel(order: Order, cost: OrderCost) -> OrderPanel:
+    prices = {asset: Decimal(price) for asset, price in cost.asset_prices.items()}
+    known = order.maker_rate is not None and order.taker_rate is not None
+    rate = FeeRate(order.maker_rate, order.taker_rate) if known else None
+    fills = tuple(
+        FillCost(
+            fill,
+            check_fee(
+                order.symbol, Charged(fill.price, fill.amount, fill.fee, fill.fee_asset, fill.maker), rate, prices
+            ),
+        )
+        for fill in order.fills.all()
+    )
+    return OrderPanel(order, cost, fills)

@@ -1,0 +1,151 @@
+"""The pages of fees and of costs."""
+
+import csv
+from datetime import timedelta
+from decimal import Decimal as D
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from execution.exchanges.base import AccountFees
+from execution.models import AccountFee, OrderCost
+from execution.services import account_fees
+from policies import snapshot
+from tests.admin import world
+
+COSTS, FEES = "/admin/costs/", "/admin/fees/"
+
+
+@pytest.fixture
+def sender(db):
+    return world.trader()
+
+
+def spent(sender, exchange="binance", strategy="scalper_btc", **figures):
+    signal = world.make_signal(sender, exchange_id=exchange, strategy_id=strategy)
+    world.decide(signal, exchange)
+    return world.cost(world.make_order(signal, "filled", mode="live"), **figures)
+
+
+def text(response):
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+def test_without_any_order_the_page_says_when_there_will_be_one(boss, db):
+    shown = text(boss.get(COSTS))
+
+    assert "No order with fills ended in this time." in shown
+    assert "Nothing to show" in shown
+
+
+def test_costs_are_shown_by_exchange_and_strategy_and_spread_over_bars(boss, sender):
+    spent(sender, arrival_bps=D("1.5"))
+    spent(sender, "kraken", "slow_eth", arrival_bps=D(30), shortfall_bps=D("70.25"))
+
+    shown = text(boss.get(COSTS))
+
+    for words in ("kraken</a>", "slow_eth</a>", "+1.5 bps", "+30.0 bps", "+70.3 bps", "20 to 50 bps", "2 orders"):
+        assert words in shown
+
+
+def test_the_page_is_filtered_by_window_user_exchange_strategy_and_mode(boss, sender):
+    spent(sender)
+    other = spent(world.trader("algo2"), "kraken", "slow_eth")
+    OrderCost.objects.filter(pk=other.pk).update(at=timezone.now() - timedelta(days=3), mode="paper")
+
+    def exchanges(query):
+        shown = text(boss.get(COSTS + query))
+        return {slug for slug in ("binance", "kraken") if f"exchange={slug}" in shown.split("By exchange")[1]}
+
+    assert exchanges("") == {"binance", "kraken"}
+    assert exchanges("?window=1d") == {"binance"}
+    assert exchanges("?who=algo2") == {"kraken"}
+    assert exchanges("?who=nobody") == set()
+    assert exchanges("?strategy=slow_eth") == {"kraken"}
+    assert exchanges("?mode=live") == {"binance"}
+    assert exchanges("?exchange=mtgox&window=never&mode=real") == {"binance", "kraken"}
+
+
+def test_the_orders_can_be_had_for_a_spreadsheet_without_formulas(boss, sender):
+    spent(sender, strategy='=HYPERLINK("http://x")')
+
+    response = boss.get(COSTS + "?format=csv")
+
+    (row,) = csv.DictReader(response.content.decode().splitlines())
+    assert response["Content-Type"].startswith("text/csv")
+    assert row["strategy"] == '\'=HYPERLINK("http://x")'
+    assert (row["exchange"], row["arrival_bps"], row["spread_bps"], row["vwap_bps"]) == ("binance", "1.2", "2.4", "")
+
+
+def test_the_page_of_a_signal_tells_what_it_cost(boss, sender):
+    row = spent(sender, arrival_bps=D("3.7"), shortfall_bps=D("13.7"))
+
+    shown = text(boss.get(reverse("admin:execution_signal_change", args=[row.order.signal_id])))
+
+    assert "What it cost" in shown
+    assert "+3.7 bps" in shown
+    assert "+13.7 bps" in shown
+
+
+def test_a_fee_that_is_off_is_named_on_the_signals_page_and_on_the_fees_page(boss, sender):
+    signal = world.make_signal(sender)
+    order = world.make_order(signal, "filled", mode="live", maker_rate=D("0.0002"), taker_rate=D("0.0005"))
+    world.cost(order, fee_off=True, expected_fees=D("1.6052"))
+
+    assert "FEE OFF" in text(boss.get(reverse("admin:execution_signal_change", args=[signal.pk])))
+    shown = text(boss.get(FEES))
+    assert reverse("admin:execution_signal_change", args=[signal.pk]) in shown
+    assert "1.61 USDT" in shown
+
+
+def test_a_signal_whose_costs_are_not_worked_out_yet_says_so(boss, sender):
+    signal = world.make_signal(sender)
+    world.make_order(signal, "filled")
+
+    shown = text(boss.get(reverse("admin:execution_signal_change", args=[signal.pk])))
+
+    assert "Worked out some seconds after" in shown
+
+
+def test_each_account_shows_what_it_pays_and_its_way_to_the_next_tier(boss, sender):
+    keys = world.keys(sender, "kraken", world.BASE64_SECRET)
+    told = AccountFees(D("0.0020"), D("0.0035"), D(47_000), "Pro")
+    account_fees.record_told(str(keys.pk), keys.version, told)
+    account_fees.count_volumes()
+    daily = [D(0)] * 23 + [D(1000)] * 7
+    AccountFee.objects.update(daily=daily, uncounted={"NOK": "1200"})
+    snapshot.refresh()
+
+    shown = text(boss.get(FEES))
+
+    for words in ("20 bps", "35 bps", "the exchange, Pro", "47,000.00", "7,000.00 by us", "+ 1,200.00 NOK", "92.5 %",
+                  "from 50.0k: 14 bps / 24 bps", "in 3 days"):  # fmt: skip
+        assert words in shown, words
+
+
+def test_without_keys_the_fees_page_says_why_it_is_empty(boss, db):
+    assert "No keys are stored here" in text(boss.get(FEES))
+
+
+def test_fees_are_filtered_by_exchange_and_user(boss, sender):
+    world.keys(sender, "kraken", world.BASE64_SECRET)
+    world.keys(world.trader("algo2"), "binance")
+
+    def accounts(query):
+        shown = text(boss.get(FEES + query)).split("Reached</th>")[1].split("Charged otherwise")[0]
+        return {name for name in ("algo1", "algo2") if name in shown}
+
+    assert accounts("") == {"algo1", "algo2"}
+    assert accounts("?exchange=kraken") == {"algo1"}
+    assert accounts("?who=algo2") == {"algo2"}
+    assert accounts("?who=nobody") == set()
+
+
+@pytest.mark.parametrize("path", [COSTS, FEES])
+def test_who_may_not_look_at_them_does_not(client, staff, path):
+    client.force_login(staff("credential owner"))
+
+    assert client.get(path).status_code == 403
+    assert client.post(path).status_code == 403
