@@ -21,6 +21,7 @@ MOST_ACCOUNTS = 200
 MOST_OFF = 20
 MOST_LINES = 10_000
 _NOBODY = -1
+MINUS = "\u2212"
 
 
 @needs(SEES_FEES)
@@ -105,9 +106,10 @@ def _user_id(name: str) -> int | None:
 
 
 def _range(bar: Bar) -> str:
-    if bar.low is None:
-        return f"below {bar.high}"
-    return f"{bar.low} and more" if bar.high is None else f"{bar.low} to {bar.high}"
+    low, high = (None if bound is None else str(bound).replace("-", MINUS) for bound in (bar.low, bar.high))
+    if low is None:
+        return f"below {high}"
+    return f"{low} and more" if high is None else f"{low} to {high}"
 
 
 def _share(bar: Bar, bars: list[Bar]) -> Any:

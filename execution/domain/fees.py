@@ -113,8 +113,8 @@ def fee_rate(policy: Policy, facts: HasFees, exchange: str, credential_id: str |
     known = facts.fees.get((exchange, credential_id)) if credential_id is not None else None
     if known is not None:
         return known
-    schedule = schedule_of(policy, exchange)
-    return FeeRate(schedule[0].maker, schedule[0].taker) if schedule else None
+    row = policy.exchanges.get(exchange)
+    return None if row is None else FeeRate(row.maker_fee_bps / _BPS, row.taker_fee_bps / _BPS)
 
 
 def taker_fee(policy: Policy, facts: HasFees, exchange: str, credential_id: str | None) -> Decimal | None:

@@ -174,8 +174,9 @@ def cost_panel(orders: Sequence[Order]) -> CostPanel | None:
 
 def _panel(order: Order, cost: OrderCost) -> OrderPanel:
     prices = {asset: Decimal(price) for asset, price in cost.asset_prices.items()}
-    known = order.maker_rate is not None and order.taker_rate is not None
-    rate = FeeRate(order.maker_rate, order.taker_rate) if known else None
+    rate = None
+    if order.maker_rate is not None and order.taker_rate is not None:
+        rate = FeeRate(order.maker_rate, order.taker_rate)
     fills = tuple(
         FillCost(
             fill,

@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -32,7 +33,7 @@ def record_told(credential_id: str, version: int, told: AccountFees | None, *, e
             "keys_version": version,
             "maker": told.maker, "taker": told.taker, "tier": told.tier, "told_volume": told.volume, "told_at": now,
         }  # fmt: skip
-    AccountFee.objects.update_or_create(credential_id=credential_id, defaults=values)
+    AccountFee.objects.update_or_create(credential_id=UUID(credential_id), defaults=values)
 
 
 # By the creation of orders, which has an index; their fills come soon after, or on the way through the 30 days.

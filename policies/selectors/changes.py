@@ -15,6 +15,7 @@ from policies.models import (
     ExchangeCredential,
     FailoverChain,
     FailoverStep,
+    FeeTier,
     OrderSizeLimit,
     RoutingSettings,
     StrategyPolicy,
@@ -53,6 +54,7 @@ class _Source:
 
 
 _USER = "LEFT JOIN auth_user u ON u.id = h.user_id"
+_EXCHANGE = "LEFT JOIN policies_exchange e ON e.slug = h.exchange_id"
 _CHAIN = "LEFT JOIN policies_failoverchain c ON c.id = h.chain_id"
 _PERMISSION = (
     "LEFT JOIN policies_tradingpermission p ON p.id = h.permission_id LEFT JOIN auth_user u ON u.id = p.user_id"
@@ -60,6 +62,7 @@ _PERMISSION = (
 _WEBHOOK = "LEFT JOIN policies_webhook k ON k.id = h.webhook_id"
 SOURCES = (
     _Source(Exchange, Exchange, "h.slug", "h.name"),
+    _Source(FeeTier, Exchange, "h.exchange_id", "COALESCE(e.name, '?')", _EXCHANGE),
     _Source(RoutingSettings, RoutingSettings, "h.id::text", "'Routing settings'"),
     _Source(StrategyPolicy, StrategyPolicy, "h.id::text", "h.strategy_id"),
     _Source(FailoverChain, FailoverChain, "h.id::text", "h.primary_id"),

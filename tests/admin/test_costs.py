@@ -12,7 +12,9 @@ from execution.exchanges.base import AccountFees
 from execution.models import AccountFee, OrderCost
 from execution.services import account_fees
 from policies import snapshot
+from policies.models import FeeTier
 from tests.admin import world
+from tests.admin.forms import REASON, edit
 
 COSTS, FEES = "/admin/costs/", "/admin/fees/"
 
@@ -46,7 +48,16 @@ def test_costs_are_shown_by_exchange_and_strategy_and_spread_over_bars(boss, sen
 
     shown = text(boss.get(COSTS))
 
-    for words in ("kraken</a>", "slow_eth</a>", "+1.5 bps", "+30.0 bps", "+70.3 bps", "20 to 50 bps", "2 orders"):
+    for words in (
+        "kraken</a>",
+        "slow_eth</a>",
+        "+1.5</td>",
+        "+30.0</td>",
+        "+70.3</strong>",
+        "\u221220 to \u221210 bps",
+        "20 to 50 bps",
+        "2 orders",
+    ):
         assert words in shown
 
 
@@ -85,8 +96,8 @@ def test_the_page_of_a_signal_tells_what_it_cost(boss, sender):
     shown = text(boss.get(reverse("admin:execution_signal_change", args=[row.order.signal_id])))
 
     assert "What it cost" in shown
-    assert "+3.7 bps" in shown
-    assert "+13.7 bps" in shown
+    assert "+3.7</td>" in shown
+    assert "+13.7</strong>" in shown
 
 
 def test_a_fee_that_is_off_is_named_on_the_signals_page_and_on_the_fees_page(boss, sender):
@@ -149,3 +160,20 @@ def test_who_may_not_look_at_them_does_not(client, staff, path):
 
     assert client.get(path).status_code == 403
     assert client.post(path).status_code == 403
+
+
+def test_a_tier_is_edited_on_the_page_of_its_exchange_with_a_reason(boss, db):
+    edit(boss, "exchange", "kraken", **{"fee_tiers-0-taker_bps": "36.5"})
+
+    changed = FeeTier.objects.get(exchange_id="kraken", from_volume=10_000)
+    assert changed.taker_bps == D("36.5")
+    assert changed.history.latest().history_change_reason == REASON
+    assert snapshot.refresh().fee_tiers["kraken"][0].taker_bps == D("36.5")
+    assert "36.5" in text(boss.get(reverse("admin:policies_exchange_change", args=["kraken"])))
+    assert REASON in text(boss.get(reverse("admin:changes")))
+
+
+def test_a_tier_from_nothing_on_is_refused(boss, db):
+    response = edit(boss, "exchange", "kraken", **{"fee_tiers-0-from_volume": "0"})
+
+    assert "The ordinary fees hold from 0 on" in text(response)

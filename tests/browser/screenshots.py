@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from execution.models import Order, Orphan, Reconciliation
+from execution.models import Order, OrderCost, Orphan, Reconciliation
 from execution.selectors import status_page
 from policies.models import FailoverChain, StrategyPolicy, TradingPermission, TradingState
 from tests.admin import world
@@ -39,6 +39,17 @@ def shoot(request: pytest.FixtureRequest, open_as: Callable[..., Page]) -> Calla
         return page
 
     return take
+
+
+def test_costs(shoot: Callable[..., Page], boss: User) -> None:
+    shoot(boss, "/admin/costs/?window=1d", "costs-empty")
+    day = world.calm_day(3)
+    world.costly_week(day.sender, User.objects.get(username="swing"))
+    signal = OrderCost.objects.filter(fee_off=True).select_related("order").latest("at").order.signal_id
+    shoot(boss, "/admin/costs/", "costs")
+    shoot(boss, "/admin/fees/", "fees")
+    shoot(boss, f"/admin/execution/signal/{signal}/change/", "signal-costs")
+    shoot(boss, "/admin/policies/exchange/kraken/change/", "exchange-tiers")
 
 
 def test_calm(shoot: Callable[..., Page], boss: User) -> None:

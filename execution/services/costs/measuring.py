@@ -43,7 +43,7 @@ class _Order:
     mode: str
     strategy_id: str
     symbol: str
-    side: Side
+    side_word: str
     amount: Decimal
     filled: Decimal
     notional: Decimal
@@ -55,6 +55,10 @@ class _Order:
     end_mid: Decimal | None
     mid_after: Decimal | None
     asset_prices: str | None
+
+    @property
+    def side(self) -> Side:
+        return Side(self.side_word)
 
     @property
     def quote(self) -> str:
@@ -124,7 +128,7 @@ def _batches(since: datetime, *, again: bool, most: int | None) -> Iterator[list
     after, count = _NOBODY, 0
     while most is None or count < most:
         params = {"since": since, "after": after, "again": again, "limit": BATCH}
-        orders = [_Order(*row[:6], Side(row[6]), *row[7:]) for row in fetch(_ORDERS, params)]
+        orders = [_Order(*row) for row in fetch(_ORDERS, params)]
         if orders:
             yield orders
         if len(orders) < BATCH:
