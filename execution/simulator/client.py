@@ -68,6 +68,10 @@ class SimulatorControl:
         fields = {"exchange": exchange, "operation": operation, "kind": kind, "count": count, "after": after}
         return self._call("POST", "/control/faults", fields)
 
+    def break_streams(self, exchange: str, kind: str) -> None:
+        """Cut its websockets (`disconnect`), or let the next update go wrong: `gap`, `crossed` or `nonsense`."""
+        self._call("POST", "/control/streams", {"exchange": exchange, "kind": kind})
+
     def age(self, exchange: str, seconds: int) -> int:
         """Let everything placed so far look older. Returns how many orders that are."""
         aged: int = self._call("POST", "/control/age", {"exchange": exchange, "seconds": seconds})["orders"]

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import unquote_plus
 
 import orjson
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 4 * 1024 * 1024
+_MAX_UNREAD = 4 * 1024 * 1024
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -33,7 +34,7 @@ class Response(NamedTuple):
     def encode(self) -> bytes:
         """Return the bytes on the wire."""
         head = f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
-        if self.status == HTTPStatus.NO_CONTENT:
+        if self.status in (HTTPStatus.NO_CONTENT, HTTPStatus.SWITCHING_PROTOCOLS):
             head = ""
         for name, value in self.headers:
             head += f"{name}: {value}\r\n"
@@ -94,6 +95,16 @@ class MalformedRequest(ValueError):
     """The bytes are not a request this server understands."""
 
 
+class Takeover(Protocol):
+    """What reads a connection that speaks HTTP no longer."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client."""
+
+    def connection_lost(self) -> None:
+        """The client has gone."""
+
+
 class Connection(asyncio.Protocol):
     """One client connection: reads requests, hands them to the handler one by one."""
 
@@ -103,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._request: Request | None = None
+        self._takeover: Takeover | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport."""
@@ -113,9 +125,14 @@ class Connection(asyncio.Protocol):
         """Forget the transport; a late answer is then dropped."""
         self._transport = None
         self._open.discard(self)
+        if self._takeover is not None:
+            self._takeover.connection_lost()
 
     def data_received(self, data: bytes) -> None:
         """Collect bytes; start the next request unless one is still being answered."""
+        if self._takeover is not None:
+            self._takeover.data_received(data)
+            return
         self._buffer = self._buffer + data if self._buffer else data
         if self._request is None:
             self._start_next()
@@ -130,6 +147,28 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._buffer:
             self._start_next()
+
+    def take_over(self, response: Response, takeover: Takeover) -> None:
+        """Answer the current request, which was one for another protocol, and hand the connection on."""
+        self._request, self._takeover = None, takeover
+        self.write(response.encode())
+        rest, self._buffer = self._buffer, b""
+        if rest:
+            takeover.data_received(rest)
+
+    def write(self, data: bytes) -> None:
+        """Write bytes of another protocol. A client that has gone is ignored; one that does not read is dropped."""
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size() > _MAX_UNREAD:
+            self._transport.abort()
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection once everything is written."""
+        if self._transport is not None:
+            self._transport.close()
 
     def drop(self) -> None:
         """Close the connection at once, answering nothing."""

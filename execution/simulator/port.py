@@ -11,6 +11,7 @@ from execution.simulator.engine.accounts import Account
 from execution.simulator.faults import FaultKind
 from execution.simulator.http import Connection, Request, Response, html_response
 from execution.simulator.simulator import SimulatedExchange, Simulator
+from execution.simulator.streams.hub import StreamHub
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class ExchangePort:
         self._simulator = simulator
         self._slug = slug
         self._loop = loop
+        self._streams = StreamHub(simulator, slug, loop)
         self._faults: dict[FaultKind, Callable[[Visit], None]] = {
             FaultKind.ERROR_500_BEFORE: lambda visit: self._respond(visit, _INTERNAL_ERROR),
             FaultKind.ERROR_503_AFTER: self._answer_503,
@@ -52,6 +54,9 @@ class ExchangePort:
 
     def handle(self, request: Request, connection: Connection) -> None:
         """Take a request in; with latency it reaches the exchange later."""
+        if self._streams.wants(request):
+            self._streams.open(request, connection)
+            return
         exchange = self._simulator.exchanges[self._slug]
         settings = exchange.settings
         endpoint = exchange.dialect.endpoint(request)

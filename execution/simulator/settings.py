@@ -31,6 +31,12 @@ class ExchangeSettings:
     limit_requests: int = 0
     """More requests than this in any `limit_window_ms` are refused as too fast; 0: no limit."""
     limit_window_ms: float = 1_000.0
+    stream_refused: bool = False
+    """Websockets are not opened; those that are stay."""
+    stream_silent: bool = False
+    """Websockets stay open and answer, but no book is updated."""
+    stream_lag_ms: float = 0.0
+    """Updates are sent so much later than the moment that they tell."""
 
     def patched(self, changes: dict[str, object]) -> "ExchangeSettings":
         """Return these settings with some changed. Raises ValueError naming what is wrong."""
@@ -99,4 +105,7 @@ _CHECKS: dict[str, Callable[[str, object], object]] = {
     "late_ms": _milliseconds,
     "limit_requests": _count,
     "limit_window_ms": _milliseconds,
+    "stream_refused": _flag,
+    "stream_silent": _flag,
+    "stream_lag_ms": _milliseconds,
 }

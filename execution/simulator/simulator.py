@@ -11,6 +11,7 @@ from execution.simulator.facts import EXCHANGES
 from execution.simulator.faults import FaultKind, FaultSource
 from execution.simulator.pace import Pace
 from execution.simulator.settings import ExchangeSettings
+from execution.simulator.streams.watching import Tampering
 
 
 def wall_clock() -> int:
@@ -37,6 +38,9 @@ class SimulatedExchange:
         self.requests: Counter[str] = Counter()
         self.pace = Pace()
         self.injected: Counter[FaultKind] = Counter()
+        self.tampering: list[Tampering] = []
+        """What is to go wrong with the next update of every stream."""
+        self.streams_to_drop = False
 
 
 class Simulator:

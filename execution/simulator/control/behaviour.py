@@ -6,6 +6,9 @@ from execution.simulator.control.body import Body, ControlError, find_exchange
 from execution.simulator.faults import FaultKind
 from execution.simulator.http import Response, json_response
 from execution.simulator.simulator import SimulatedExchange, Simulator
+from execution.simulator.streams.watching import Tampering
+
+_DISCONNECT = "disconnect"
 
 
 def read(simulator: Simulator) -> Response:
@@ -33,6 +36,20 @@ def queue_fault(simulator: Simulator, body: Body) -> Response:
         raise ControlError(400, "UNKNOWN_FAULT", f"{kind!r} is not one of {', '.join(FaultKind)}")
     exchange.faults.queue(operation, FaultKind(kind), count, after=body.count("after", 0))
     return json_response({"exchange": exchange.slug, "operation": operation, "kind": kind, "count": count})
+
+
+def streams(simulator: Simulator, body: Body) -> Response:
+    """POST /control/streams: cut an exchange's websockets, or let the next update of every subscription go wrong."""
+    body.allow("exchange", "kind")
+    exchange, kind = find_exchange(simulator, body.text("exchange")), body.text("kind")
+    if kind == _DISCONNECT:
+        exchange.streams_to_drop = True
+    elif kind in set(Tampering):
+        exchange.tampering.append(Tampering(kind))
+    else:
+        known = ", ".join((_DISCONNECT, *Tampering))
+        raise ControlError(400, "UNKNOWN_FAULT", f"{kind!r} is not one of {known}")
+    return json_response({"exchange": exchange.slug, "kind": kind})
 
 
 def age(simulator: Simulator, body: Body) -> Response:

@@ -23,6 +23,7 @@ class ControlPort:
             ("POST", "/control/accounts"): lambda request: accounts.upsert(simulator, Body(request)),
             ("GET", _EXCHANGES): lambda request: behaviour.read(simulator),
             ("POST", "/control/faults"): lambda request: behaviour.queue_fault(simulator, Body(request)),
+            ("POST", "/control/streams"): lambda request: behaviour.streams(simulator, Body(request)),
             ("POST", "/control/age"): lambda request: behaviour.age(simulator, Body(request)),
             ("POST", "/control/step"): lambda request: books.step(simulator, Body(request)),
             ("POST", "/control/book"): lambda request: books.set_book(simulator, Body(request)),

@@ -1,0 +1,1 @@
+"""Order books over websockets, on the same ports as REST."""

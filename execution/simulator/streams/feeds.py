@@ -1,0 +1,8 @@
+"""Which exchanges have a stream here. A row and a `stream.py` in the dialect's package add one."""
+
+from execution.simulator.dialects.binance.stream import BinanceFeed
+from execution.simulator.dialects.bybit.stream import BybitFeed
+from execution.simulator.dialects.kraken.stream import KrakenFeed
+from execution.simulator.streams.feed import Feed
+
+FEEDS: dict[str, type[Feed]] = {"binance": BinanceFeed, "bybit": BybitFeed, "kraken": KrakenFeed}
