@@ -15,12 +15,17 @@ _BPS = Decimal(10_000)
 
 @dataclass(frozen=True, slots=True)
 class OrderBook:
-    """Best levels first. `received_at` is our clock in epoch seconds when the answer arrived."""
+    """Best levels first. `received_at` is our clock in epoch seconds when the answer arrived.
+
+    sequence: the exchange's number of this state of the book, or ours. exchange_time: epoch seconds by its clock.
+    """
 
     symbol: str
     bids: Sequence[Level]
     asks: Sequence[Level]
     received_at: float
+    sequence: int | None = None
+    exchange_time: float | None = None
 
     def is_usable(self) -> bool:
         """Two-sided and not crossed; anything else must not price an order."""

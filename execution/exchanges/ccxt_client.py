@@ -64,7 +64,7 @@ class PathNotAllowed(Exception):
     """A call outside the exchange's list of paths: a fault of ours, stopped before anything is sent."""
 
 
-class _Guard(ccxt.Exchange):  # type: ignore[misc]
+class Guard(ccxt.Exchange):  # type: ignore[misc]
     """The exchange's client, which refuses every path that is not listed."""
 
     allowed_paths: frozenset[str] = frozenset()
@@ -151,13 +151,13 @@ class _Guard(ccxt.Exchange):  # type: ignore[misc]
 
 @cache
 def _guarded_class(name: str) -> type[Any]:
-    return type(f"Guarded{name.capitalize()}", (_Guard, getattr(ccxt, name)), {})
+    return type(f"Guarded{name.capitalize()}", (Guard, getattr(ccxt, name)), {})
 
 
 _NEVER_CHANGED = ("api", "exceptions")
 """Tables that ccxt builds anew for each client and only ever reads: four fifths of a client's size."""
 
-_shared: dict[tuple[str, str], Any] = {}
+_shared: dict[tuple[type[Any], str], Any] = {}
 
 
 def new_client(
@@ -168,22 +168,27 @@ def new_client(
     secrets: Mapping[str, str] | None = None,
     sandbox: bool = False,
     meter: Meter | None = None,
+    streams: type[Any] | None = None,
 ) -> Any:
-    """A ccxt client on our transport, without markets. `secrets` by our field names; None for public data."""
+    """A ccxt client on our transport, without markets. `secrets` by our field names; None for public data.
+
+    streams: the class to make instead of the guarded REST client; it keeps order books, whose numbers must be floats.
+    """
     config: dict[str, Any] = {
         "session": transport,
         "timeout": int(timeout_s * 1000),
         "enableRateLimit": False,
-        "number": str,  # every number of an order or trade stays the exchange's own string
+        # Every number of an order or trade stays the exchange's own string.
+        "number": float if streams else str,
         "options": dict(quirks.options),
         "has": {} if quirks.fetches_currencies else {"fetchCurrencies": False},
     }
     for ours, theirs in quirks.credentials.items():
         if secrets and secrets.get(ours):
             config[theirs] = secrets[ours]
-    client = _guarded_class(quirks.slug)(config)
+    client = (streams or _guarded_class(quirks.slug))(config)
     for name in _NEVER_CHANGED:
-        setattr(client, name, _shared.setdefault((quirks.slug, name), getattr(client, name)))
+        setattr(client, name, _shared.setdefault((type(client), name), getattr(client, name)))
     client.allowed_paths = quirks.paths
     client.meter = meter or Unmetered()
     client.rules = quirks.rules

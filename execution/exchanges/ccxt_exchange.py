@@ -135,6 +135,11 @@ class CcxtExchange:
             book = await self._client.fetch_order_book(symbol, depth)
         return ccxt_parse.order_book(book, symbol, received_at=time.time())
 
+    async def share_markets_with(self, client: Any) -> None:
+        """Let another client of the same exchange know the markets. Raises ExchangeError."""
+        await self._ready()
+        share_markets(self._client, client)
+
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`. Always asks the exchange."""
         with asking(self._quirks.rules), unhurried():

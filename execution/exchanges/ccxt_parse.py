@@ -91,7 +91,15 @@ def trade(raw: Raw) -> Trade:
 @reading()
 def order_book(raw: Raw, symbol: str, *, received_at: float) -> OrderBook:
     """Levels as Decimal. ccxt parses book numbers as floats; `str` of such a float has the exchange's digits."""
-    return OrderBook(symbol, _levels(raw["bids"]), _levels(raw["asks"]), received_at)
+    sequence, time_ms = raw.get("nonce"), raw.get("timestamp")
+    return OrderBook(
+        symbol,
+        _levels(raw["bids"]),
+        _levels(raw["asks"]),
+        received_at,
+        int(sequence) if isinstance(sequence, int) else None,
+        time_ms / 1000 if isinstance(time_ms, int | float) else None,
+    )
 
 
 def _levels(rows: Sequence[Sequence[Any]]) -> list[tuple[Decimal, Decimal]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from typing import TYPE_CHECKING
 
 from execution.domain.orders import TimeInForce
 from execution.domain.sizing import Capabilities
@@ -18,6 +19,9 @@ from execution.exchanges.paper import PaperExchange
 from execution.exchanges.quirks import QUIRKS
 from execution.exchanges.transport import Transport
 from policies.domain.credentials import check_secrets
+
+if TYPE_CHECKING:
+    from execution.exchanges.streaming import BookStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,17 @@ class AdapterPool:
         public = self.public(slug)
         assert isinstance(public, CcxtExchange)
         return CcxtExchange(quirks, client, public, meter=meter)
+
+    def stream(self, slug: str) -> "BookStream | None":
+        """A new stream of this exchange's books; None where we know none."""
+        # Late: ccxt.pro takes a second to load, and only one process streams.
+        from execution.exchanges.streaming import STREAMED, BookStream
+
+        public = self.public(slug)
+        if slug not in STREAMED or not isinstance(public, CcxtExchange):
+            return None
+        meter = self._meters(slug, None)
+        return BookStream(QUIRKS[slug], self._transport(slug), public, timeout_s=self._timeout_s, meter=meter)
 
     def paper(self, slug: str, *, taker_fee_bps: Decimal, maker_fee_bps: Decimal) -> Exchange:
         """Fills on paper against the live book."""

@@ -55,6 +55,10 @@ class Transport:
         """As aiohttp."""
         return self._session.delete(self._redirected(url), **kwargs)
 
+    def ws_connect(self, url: yarl.URL | str, **kwargs: Any) -> Any:
+        """As aiohttp."""
+        return self._session.ws_connect(self._redirected(url), **kwargs)
+
     async def close(self) -> None:
         """Close all pooled connections."""
         await self._session.close()
