@@ -105,7 +105,15 @@ VARIABLES: dict[str, Variable] = {
         "Hosts that alerts may be sent to (webhooks, mail servers) although their addresses are private, "
         "comma-separated.",
     ),
-    "WORKER_METRICS_PORT": Variable(int, 0, "Port on which a worker serves its metrics; 0 turns that off."),
+    "MARKET_DATA_PAIRS": Variable(
+        list,
+        ["BTC/USDT", "ETH/USDT", "ETH/BTC"],
+        "Pairs whose order books are always followed, comma-separated; pairs of recent signals and of open positions "
+        "are followed as well.",
+    ),
+    "WORKER_METRICS_PORT": Variable(
+        int, 0, "Port on which a worker, or the market data process, serves its metrics; 0 turns that off."
+    ),
     "LOG_LEVEL": Variable(str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
     "LOG_JSON": Variable(bool, True, "JSON lines; off gives coloured text for people."),
 }

@@ -29,7 +29,7 @@ _EXACT_BELOW = 1e7
 
 
 class StreamBroken(Exception):
-    """The book is not followed any more; `reason` is one word for metrics: gap, connection, refused."""
+    """The book is not followed any more; `reason` is one word for metrics: gap, connection, refused, restart."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -38,6 +38,10 @@ class StreamBroken(Exception):
 
 class _Gap(ccxt.NetworkError):  # type: ignore[misc]
     """Updates were lost."""
+
+
+class _Restart(ccxt.NetworkError):  # type: ignore[misc]
+    """We dropped the connection ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ class BookStream:
             await self._client.watch_order_book(symbol, self._depth)
         except ExchangeError as e:
             raise StreamBroken("connection", e.detail) from None
+        except _Restart as e:
+            raise StreamBroken("restart", str(e)) from None
         except (_Gap, ccxt.ChecksumError) as e:
             raise StreamBroken("gap", str(e)) from None
         except ccxt.NetworkError as e:
@@ -186,7 +192,7 @@ class BookStream:
         self._client.orderbooks.pop(symbol, None)
         for client in list((self._client.clients or {}).values()):
             if any(name.endswith(symbol) for name in client.subscriptions):
-                client.on_error(_Gap(f"{self.slug} {symbol}: {why}"))
+                client.on_error(_Restart(f"{self.slug} {symbol}: {why}"))
 
     async def close(self) -> None:
         """Close the connections; the transport stays open."""

@@ -102,7 +102,12 @@ def _start(options: argparse.Namespace, *, once: bool, play: bool) -> bool:
     with ExitStack() as context:
         with console.status("starting exchanges, web, worker and beat …"):
             stack = context.enter_context(
-                running_stack(port=0 if once else options.port, simulator={}, before_start=installation.open_accounts)
+                running_stack(
+                    port=0 if once else options.port,
+                    simulator={},
+                    before_start=installation.open_accounts,
+                    market_data=True,
+                )
             )
         good = demo.play(stack, installed.token, console) if play else True
         if not once:

@@ -71,11 +71,14 @@ def running_stack(
     simulator: Mapping[str, object] | None = None,
     workers: int = 1,
     beat: bool = True,
+    market_data: bool = False,
     web_processes: int = 2,
     before_start: Callable[[SimulatorControl], None] | None = None,
 ) -> Iterator[Stack]:
     """Run web, worker(s) and beat, and with `simulator` (its options) the exchanges too. The database must exist.
 
+    market_data: also the process that follows order books; without it everybody asks the exchanges, which costs less
+    where the machine is small and the run short.
     `before_start` may open accounts at the simulator before anything of the platform runs.
     Ports are free ones unless given. Ends everything on the way out, the worker gracefully.
     """
@@ -93,7 +96,7 @@ def running_stack(
         env |= {"WEB_BIND": f"127.0.0.1:{port}", "WEB_PROCESSES": str(web_processes)}
         env.setdefault("PROMETHEUS_MULTIPROC_DIR", str(paths.LOCAL_DIR / f"metrics-{port}"))
         platform = Stack(f"http://127.0.0.1:{port}", env, running)
-        for name, command in commands(workers=workers, beat=beat).items():
+        for name, command in commands(workers=workers, beat=beat, market_data=market_data).items():
             process_env = {k: v for k, v in env.items() if name == "web" or k != "PROMETHEUS_MULTIPROC_DIR"}
             platform.processes[name] = stack.enter_context(_child(name, command, process_env))
         _wait_until_ready(platform, beat=beat)
@@ -107,7 +110,7 @@ def _public_keys(control: SimulatorControl) -> dict[str, dict[str, str]]:
     return {"alpaca": keys}
 
 
-def commands(*, workers: int, beat: bool) -> dict[str, list[str]]:
+def commands(*, workers: int, beat: bool, market_data: bool = False) -> dict[str, list[str]]:
     """Process name -> command."""
     celery = [sys.executable, "-m", "celery", "-A", "routing_platform"]
     found = {
@@ -118,6 +121,8 @@ def commands(*, workers: int, beat: bool) -> dict[str, list[str]]:
         found[f"worker{number}"] = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", queues, "-n", f"w{number}@%h"]
     if beat:
         found["beat"] = [*celery, "beat"]
+    if market_data:
+        found["market-data"] = [sys.executable, "manage.py", "run_market_data"]
     return found
 
 

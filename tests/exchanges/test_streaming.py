@@ -148,7 +148,7 @@ def test_a_dropped_stream_begins_anew(simulator):
             waiting = asyncio.create_task(breaking(stream))
             await asyncio.sleep(0.1)
             stream.restart(SYMBOL, "it says nothing")
-            assert await waiting == "gap"
+            assert await waiting == "restart"
             return best(await until(stream, lambda book: True))
 
     assert asyncio.run(run()) == (49990.0, 50010.0)

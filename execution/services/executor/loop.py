@@ -36,7 +36,7 @@ from execution.services.executor.slots import Slots
 from execution.services.executor.standing import Standing
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.ledger import Move
-from execution.services.market_data import BookCache
+from execution.services.market_data import BookCache, SharedBooks
 from policies import snapshot
 from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
@@ -147,6 +147,7 @@ class Executor:
             await asyncio.gather(*background, return_exceptions=True)
             await self.connections.close()
             await self._budgets.close()
+            await self._shared_books.close()
             self._standing.close()
             self._database.close()
 
@@ -170,6 +171,7 @@ class Executor:
             public_secrets=options.public_secrets,
             firi=options.firi,
         )
+        self._shared_books = SharedBooks(options.redis_url)
         self._pulse = Pulse(self._database, self._policy, facts_selector.known_facts, self._exchange_opened)
         self.connections = Connections(pool, self._database.run, self._pulse)
         self._recorder = Recorder(self._database, self._recorded)
@@ -187,7 +189,7 @@ class Executor:
         self._reconciler = Reconciler(self._database, self.connections, self._policy, self._reconciled)
         self._routing = RoutingStage(
             self._database,
-            BookCache(self.connections.public),
+            BookCache(self.connections.public, self._shared_books),
             self._slots,
             lambda: (self._policy(), self._facts_with_load()),
             self.duties.refresh_health,

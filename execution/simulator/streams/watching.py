@@ -40,9 +40,8 @@ class Watched:
         old_bids, old_asks = self._bids, self._asks
         self.snapshot()
         bids, asks = _difference(old_bids, self._bids), _difference(old_asks, self._asks)
-        if not bids and not asks and not self.tampering:
-            return None
-        return bids, asks
+        is_due = self.tampering and self.tampering[0] is not Tampering.GAP  # only a change can be lost
+        return (bids, asks) if bids or asks or is_due else None
 
     def tampered(self, bids: Rows, asks: Rows) -> tuple[Rows, Rows] | None:
         """The update with what was to go wrong with it; None: it is lost."""
