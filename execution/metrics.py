@@ -36,6 +36,9 @@ signal_to_ack_seconds = Histogram(
 )
 denials_total = Counter("denials_total", "Signals we refused.", ["code"])
 signals_accepted_total = Counter("signals_accepted_total", "Signals stored.")
+price_cache_total = Counter(
+    "price_cache_total", "Order books wanted for prices: hit, miss, stale.", ["exchange", "result"]
+)
 webhook_deliveries_total = Counter(
     "webhook_deliveries_total", "Requests to webhooks that exist: accepted, duplicate, refused.", ["outcome"]
 )

@@ -11,6 +11,22 @@ from policies.domain.numbers import plain, rounded
 M = TypeVar("M", bound=Model)
 
 
+def exact(help_text: str, **options: Any) -> "ExactField":
+    """An exact number as text; null where it is not known."""
+    return ExactField(allow_null=True, help_text=help_text, default=None, **options)
+
+
+class ExactField(serializers.DecimalField):
+    """All digits of a number, without trailing zeros."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=None, decimal_places=None, **options)
+
+    def to_representation(self, value: Any) -> Any:
+        """As text."""
+        return None if value is None else plain(value)
+
+
 class RowOut(serializers.ModelSerializer[M]):
     """A row as an answer: every field is always there, whatever a form of the model would ask for."""
 
