@@ -61,7 +61,7 @@ def encode(
     return orjson.dumps({**sides, "s": sequence, "x": exchange_time, "r": received_at}, default=str)
 
 
-def decode(data: bytes, symbol: str) -> OrderBook | None:
+def decode(data: bytes | str, symbol: str) -> OrderBook | None:
     """The book of a text; None for what is none."""
     try:
         raw = orjson.loads(data)

@@ -167,5 +167,5 @@ class BookFeed:
 
 
 def _pause(failures: int) -> float:
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures - 1, 10))
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * float(2 ** min(failures - 1, 10)))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - keeps many from coming back at once
