@@ -44,7 +44,7 @@ def plan_of(
 ) -> Plan:
     """The plan for a signal whose primary is known. check: what is balanced over is only what could take it."""
     plan = _chain_plan(policy, health, resolution.exchange)
-    if resolution.source == Source.SMART and strategy is not None:
+    if resolution.source == Source.SMART and strategy is not None and strategy.route_by.spreads:
         plan = _balanced_plan(policy, health, load, strategy, turn, check, plan)
     return replace(plan, beyond=_beyond(policy, health, resolution, plan.steps))
 

@@ -12,8 +12,9 @@ from execution.domain.fees import FeeRate
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market
 from execution.domain.plan import Plan, plan_of
+from execution.domain.scoring import Record
 from policies.domain import permissions, trading_state
-from policies.domain.policy import CredentialRef, Mode, PermissionRule, Policy, Scope, TradingStatus, safest
+from policies.domain.policy import CredentialRef, Mode, PermissionRule, Policy, RouteBy, Scope, TradingStatus, safest
 from policies.domain.reasons import Denied, ReasonCode
 from policies.domain.routing import (
     Candidate,
@@ -41,6 +42,7 @@ class Facts:
     breakers: by exchange, and by exchange and id of keys; what is missing is closed.
     load: what this worker has under way, for strategies that are balanced by it.
     fees: what an account pays, by exchange and id of keys.
+    records: what became of the latest orders, by exchange and pair; the pair "" is all of them together.
     """
 
     health: Mapping[str, Health]
@@ -52,6 +54,7 @@ class Facts:
     breakers: Mapping[tuple[str, str | None], Breaker] = field(default_factory=dict)
     load: Mapping[str, Load] = field(default_factory=dict)
     fees: Mapping[tuple[str, str], FeeRate] = field(default_factory=dict)
+    records: Mapping[tuple[str, str], Record] = field(default_factory=dict)
 
     def with_one_more(self, exchange: str) -> "Facts":
         """As they will be once one more order is under way there."""
@@ -67,6 +70,7 @@ class Question:
     probed: exchanges that come back from an outage and have enough other orders to show it.
     turn: which signal of a balanced strategy this is; it tells apart what is otherwise the same question.
     only: the requested exchange or none; for a part of a plan that chose it.
+    routing: the routing strategy the signal asks for. preferred: exchanges it prefers, in order.
     """
 
     user_id: int
@@ -79,6 +83,8 @@ class Question:
     probed: tuple[str, ...] = ()
     turn: int = 0
     only: bool = False
+    routing: RouteBy | None = None
+    preferred: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +132,7 @@ def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> An
     """Permissions, halts, explicit > policy > default, then along the plan. Raises Refused."""
     resolution = plan = None
     try:
-        permission = _permitted(policy, question)
-        _check_doubt(facts, question)
-        reducing = _check_halts(policy, question)
+        permission, reducing = admitted(policy, facts, question)
         resolution = resolve(policy, requested=question.requested_exchange, strategy_id=question.strategy_id)
         check = cache(exchange_check(policy, facts, question, permission, now, primary=resolution.exchange))
         if question.only:
@@ -156,6 +160,13 @@ def route(policy: Policy, facts: Facts, question: Question, now: datetime) -> An
         reducing=reducing or (trading_state.describe(state) if state is not None else ""),
         ordering=plan.ordering,
     )
+
+
+def admitted(policy: Policy, facts: Facts, question: Question) -> tuple[PermissionRule, str]:
+    """The user's permission, and what is reduce-only if anything is. Raises Denied when no exchange may be asked."""
+    permission = _permitted(policy, question)
+    _check_doubt(facts, question)
+    return permission, _check_halts(policy, question)
 
 
 def mode_at(policy: Policy, question: Question, exchange: str) -> Mode:

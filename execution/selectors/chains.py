@@ -8,7 +8,7 @@ from decimal import Decimal
 from execution.domain.market import Market
 from execution.domain.plan import plan_of
 from execution.domain.router import Facts, Question, exchange_check
-from policies.domain.policy import ChainOrder, Mode, PermissionRule, Policy, RouteBy, StrategyRule
+from policies.domain.policy import ChainOrder, Mode, PermissionRule, Policy, StrategyRule
 from policies.domain.routing import Candidate, NoRoute, Resolution, Route, Source, walk
 
 # A signal that nothing but the state of the exchanges can stop: may do everything, needs no keys, listed everywhere.
@@ -61,7 +61,7 @@ def chain_now(
 
 def strategy_now(policy: Policy, facts: Facts, rule: StrategyRule, now: datetime) -> ChainNow:
     """Where the next signal of a strategy would go; of a balanced one, as if nothing were under way."""
-    source = Source.POLICY if rule.route_by == RouteBy.ONE_EXCHANGE else Source.SMART
+    source = Source.SMART if rule.route_by.spreads else Source.POLICY
     return _asked(policy, facts, Resolution(rule.exchange, source), rule, now)
 
 

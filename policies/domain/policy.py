@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from policies.domain.smart import INSTALLED, RiskTolerance, StrategyTerms
+
 
 class Mode(StrEnum):
     """Where an order really goes: simulated against a live book, the exchange's test system, or the exchange."""
@@ -79,13 +81,43 @@ class ChainOrdering(StrEnum):
 
 
 class RouteBy(StrEnum):
-    """One exchange for all signals of a strategy, or how they are spread over several."""
+    """One exchange for all signals of a strategy, how they are spread over several, or by what the best is found."""
 
     ONE_EXCHANGE = "one_exchange"
     ROUND_ROBIN = "round_robin"
     LEAST_LOADED = "least_loaded"
     WEIGHTED = "weighted"
     ADAPTIVE = "adaptive"
+    SMART = "smart"
+    OPTIMAL_SPLIT = "optimal_split"
+    BEST_EXECUTION = "best_execution"
+    LOWEST_LATENCY = "lowest_latency"
+    BEST_LIQUIDITY = "best_liquidity"
+    COST_OPTIMIZATION = "cost_optimization"
+    BALANCED = "balanced"
+
+    @property
+    def is_smart(self) -> bool:
+        """Whether it compares the order books of all exchanges that could take the order."""
+        return self in SMART_ROUTES or self == RouteBy.SMART
+
+    @property
+    def spreads(self) -> bool:
+        """Whether it spreads a strategy's signals over several exchanges without looking at prices."""
+        return self != RouteBy.ONE_EXCHANGE and not self.is_smart
+
+
+SMART_ROUTES = frozenset(
+    {
+        RouteBy.OPTIMAL_SPLIT,
+        RouteBy.BEST_EXECUTION,
+        RouteBy.LOWEST_LATENCY,
+        RouteBy.BEST_LIQUIDITY,
+        RouteBy.COST_OPTIMIZATION,
+        RouteBy.BALANCED,
+    }
+)
+"""The strategies that have a row of weights. `smart` is whichever of them the routing settings name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +189,10 @@ class FeeTier:
 
 @dataclass(frozen=True, slots=True)
 class RoutingRules:
-    """The one row of routing settings."""
+    """The one row of routing settings.
+
+    smart_route: what `smart` means. smart_needs_balance: without a known balance smart routing leaves an account out.
+    """
 
     default_exchange: str
     on_unknown_exchange: OnUnknownExchange
@@ -169,6 +204,8 @@ class RoutingRules:
     book_max_age_s: Decimal
     signal_max_age_s: int
     beyond_chain: BeyondChain = BeyondChain.NEVER
+    smart_route: RouteBy = RouteBy.OPTIMAL_SPLIT
+    smart_needs_balance: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +213,7 @@ class StrategyRule:
     """Where a strategy's signals go.
 
     balanced_over: exchanges with their weights, unless `route_by` is one exchange. None of them can take a signal: it
-    goes to `exchange` and along its chain.
+    goes to `exchange` and along its chain. For a smart route the exchanges to choose from; empty: all of them.
     """
 
     strategy_id: str
@@ -203,6 +240,18 @@ class PermissionRule:
     exchanges: frozenset[str] | None
     pairs: tuple[str, ...]
     max_order_notional: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceRule:
+    """What a user prefers.
+
+    exchanges: in order. routing: for signals that ask for nothing and whose strategy is not mapped.
+    """
+
+    exchanges: tuple[str, ...] = ()
+    routing: RouteBy | None = None
+    risk: RiskTolerance = RiskTolerance.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +296,8 @@ class Policy:
     credentials: Mapping[tuple[int, str, Mode], CredentialRef]
     orderings: Mapping[str, ChainOrder] = field(default_factory=dict)
     fee_tiers: Mapping[str, tuple[FeeTier, ...]] = field(default_factory=dict)
+    routing_strategies: Mapping[str, StrategyTerms] = field(default_factory=lambda: INSTALLED)
+    preferences: Mapping[int, PreferenceRule] = field(default_factory=dict)
 
     def chain(self, primary: str) -> tuple[str, ...]:
         """The failover chain that starts at `primary`; an exchange without one stands alone."""
@@ -255,3 +306,15 @@ class Policy:
     def ordering(self, primary: str) -> ChainOrder:
         """How that chain is put in order."""
         return self.orderings.get(primary, AS_LISTED)
+
+    def preference(self, user_id: int) -> PreferenceRule:
+        """What this user prefers; by default nothing."""
+        return self.preferences.get(user_id, NO_PREFERENCE)
+
+    def terms(self, route_by: RouteBy, user_id: int) -> StrategyTerms:
+        """The numbers of a smart strategy, for this user."""
+        terms = self.routing_strategies.get(route_by.value, INSTALLED[route_by.value])
+        return terms.tolerating(self.preference(user_id).risk)
+
+
+NO_PREFERENCE = PreferenceRule()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policies.domain.request_reasons import REQUEST_REASONS
+from policies.domain.smart_reasons import SMART_REASONS
 
 
 class ReasonCode(StrEnum):
@@ -78,6 +79,20 @@ class ReasonCode(StrEnum):
     MARKETS_NOT_LOADED = "MARKETS_NOT_LOADED"
     ALREADY_TRIED = "ALREADY_TRIED"
     LATER_IN_CHAIN = "LATER_IN_CHAIN"
+    NOT_PREFERRED = "NOT_PREFERRED"
+    NOT_IN_STRATEGY = "NOT_IN_STRATEGY"
+    TOO_SLOW = "TOO_SLOW"
+    LOW_LIQUIDITY = "LOW_LIQUIDITY"
+    LOWER_SCORE = "LOWER_SCORE"
+    DEARER = "DEARER"
+    FEES_UNKNOWN = "FEES_UNKNOWN"
+    BALANCE_UNKNOWN = "BALANCE_UNKNOWN"
+    LIMIT_PRICE = "LIMIT_PRICE"
+
+    # Why a part of an order that is split stays unfilled
+    LOT_REMAINDER = "LOT_REMAINDER"
+    MAX_LEGS = "MAX_LEGS"
+    NOTIONAL = "NOTIONAL"
 
     # What became of an order
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
@@ -267,6 +282,7 @@ MANUAL: dict[ReasonCode, Entry] = {
         "An earlier attempt of this signal was proved not placed there.", "Failover.", "Nothing to do."
     ),
     R.LATER_IN_CHAIN: Entry("Usable, but an earlier exchange of the chain was chosen.", "Order.", "Nothing to do."),
+    **{ReasonCode(code): Entry(*words) for code, words in SMART_REASONS.items()},
     R.INSUFFICIENT_FUNDS: Entry(
         "The exchange says the account has too little money.", "Balance.", "Deposit, or send a smaller order."
     ),

@@ -71,12 +71,7 @@ def resolve(policy: Policy, *, requested: str, strategy_id: str) -> Resolution:
 
     Raises Denied(UNKNOWN_EXCHANGE) when the name is not an enabled exchange and policy says to deny.
     """
-    strategy = policy.strategies.get(strategy_id) if strategy_id else None
-    if strategy is not None and not strategy.enabled:
-        raise Denied(
-            ReasonCode.STRATEGY_DISABLED,
-            f"Strategy {strategy_id} is switched off. Enable it under Strategies, or send without strategy_id.",
-        )
+    strategy = enabled_strategy(policy, strategy_id)
     if requested:
         return validated(policy, requested.lower(), Source.EXPLICIT)
     name, source = mapped(policy, strategy)
@@ -84,12 +79,51 @@ def resolve(policy: Policy, *, requested: str, strategy_id: str) -> Resolution:
     return Resolution(name, source) if source in {Source.DEFAULT, Source.SMART} else validated(policy, name, source)
 
 
+def enabled_strategy(policy: Policy, strategy_id: str) -> StrategyRule | None:
+    """What policy has of this strategy; None: nothing. Raises Denied when it is switched off."""
+    strategy = policy.strategies.get(strategy_id) if strategy_id else None
+    if strategy is not None and not strategy.enabled:
+        raise Denied(
+            ReasonCode.STRATEGY_DISABLED,
+            f"Strategy {strategy_id} is switched off. Enable it under Strategies, or send without strategy_id.",
+        )
+    return strategy
+
+
 def mapped(policy: Policy, strategy: StrategyRule | None) -> tuple[str, Source]:
     """What policy says about a strategy, or about a signal without one."""
     if strategy is None or not strategy.exchange:
         return policy.rules.default_exchange, Source.DEFAULT
-    balanced = strategy.route_by != RouteBy.ONE_EXCHANGE
+    balanced = strategy.route_by.spreads
     return strategy.exchange, Source.SMART if balanced else Source.POLICY
+
+
+def smart_route(
+    policy: Policy,
+    *,
+    user_id: int,
+    requested: str,
+    strategy_id: str,
+    asked: RouteBy | None,
+    preferred: Sequence[str] = (),
+) -> RouteBy | None:
+    """The smart strategy that routes a signal; None: it follows its chain, or the balancer.
+
+    Explicit exchange > what the signal asks > its strategy > what the user prefers. Preferred exchanges in the signal
+    alone ask for a smart route too. asked: the signal's routing strategy.
+    """
+    if requested:
+        return None
+    strategy = policy.strategies.get(strategy_id) if strategy_id else None
+    if asked is not None:
+        chosen = asked
+    elif strategy is not None:
+        chosen = strategy.route_by
+    else:
+        chosen = policy.preference(user_id).routing or (RouteBy.SMART if preferred else RouteBy.ONE_EXCHANGE)
+    if not chosen.is_smart:
+        return None
+    return policy.rules.smart_route if chosen == RouteBy.SMART else chosen
 
 
 def validated(policy: Policy, name: str, source: Source) -> Resolution:
@@ -193,14 +227,14 @@ def explain_tried(candidates: Sequence[Candidate], outcomes: Mapping[str, str]) 
     )
 
 
-def no_route(candidates: tuple[Candidate, ...]) -> NoRoute:
-    """The refusal for a chain of which nothing is left, with each exchange's reason."""
+def no_route(candidates: tuple[Candidate, ...], of: str = " of the chain") -> NoRoute:
+    """The refusal for a chain of which nothing is left, with each exchange's reason. of: says which exchanges."""
     reasons = ", ".join(_in_short(candidate) for candidate in candidates)
     codes = {candidate.code for candidate in candidates}
     tried = ReasonCode.ALREADY_TRIED in codes
     end = "Nothing more was sent." if tried else "Nothing was sent."
     if codes & HEALTH_CODES:
-        text = f"All {len(candidates)} exchanges of the chain are out: {reasons}. {end}"
+        text = f"All {len(candidates)} exchanges{of} are out: {reasons}. {end}"
         return NoRoute(ReasonCode.NO_HEALTHY_EXCHANGE, text, candidates)
     if len(codes) == 1 and not tried:
         first = candidates[0]

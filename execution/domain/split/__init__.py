@@ -7,7 +7,7 @@ Once per book update: `prepare_depth` (or `depth_of`). Once per account: `Terms.
 from execution.domain.split.depth import Depth, depth_of, prepare_depth
 from execution.domain.split.instance import solve_instance
 from execution.domain.split.model import Candidate, ScaledTerms, SplitReason, SplitRequest, Terms, candidate
-from execution.domain.split.plan import Bounds, Leg, Plan, Single, plan_split
+from execution.domain.split.plan import Bounds, Leg, Plan, Single, binding, plan_split
 from execution.domain.split.scale import Scale, ScaleTooCoarse
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SplitReason",
     "SplitRequest",
     "Terms",
+    "binding",
     "candidate",
     "depth_of",
     "plan_split",

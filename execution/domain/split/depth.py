@@ -52,6 +52,13 @@ class Depth:
             return self.amounts[-1]
         return min(self.amounts[level] + (most - self.values[level]) // self.prices[level], self.amounts[level + 1])
 
+    def worth(self, value: int) -> int:
+        """The largest amount whose value, before fees, is at most `value` (without sign)."""
+        level = bisect_right(self.values, value, key=abs) - 1
+        if level >= len(self.prices):
+            return self.amounts[-1]
+        return self.amounts[level] + (value - abs(self.values[level])) // abs(self.prices[level])
+
 
 def prepare_depth(
     levels: Sequence[Sequence[Number]],

@@ -170,12 +170,12 @@ def _bounds(plan: Plan, each: Candidate, amount: int) -> Bounds:
     lower, upper = each.minimum, each.maximum_within(plan.limit)
     reason = None
     if not amount:
-        reason = _binding(each, plan.limit, lower) if upper < lower else _not_chosen(plan, lower)
+        reason = binding(each, plan.limit, lower) if upper < lower else _not_chosen(plan, lower)
     return Bounds(each.exchange, plan.scale.amount(lower), plan.scale.amount(upper), reason, received_at)
 
 
-def _binding(each: Candidate, limit: int | None, wanted: int) -> SplitReason:
-    """What keeps a share below `wanted`, of book, limit price, largest order and balance."""
+def binding(each: Candidate, limit: int | None, wanted: int) -> SplitReason:
+    """What keeps a share below `wanted` scaled units, of book, limit price, largest order and balance."""
     depth, terms = each.depth, each.terms
     if depth.amounts[-1] < wanted:
         return SplitReason.INSUFFICIENT_LIQUIDITY
@@ -232,7 +232,7 @@ def _no_exchange(plan: Plan) -> SplitReason:
 
 def _used_up(plan: Plan, usable: Sequence[Candidate]) -> SplitReason:
     """Every exchange takes all it can: what would let one take another lot, the easiest thing to change first."""
-    found = {_binding(each, plan.limit, each.maximum_within(plan.limit) + each.terms.lot) for each in usable}
+    found = {binding(each, plan.limit, each.maximum_within(plan.limit) + each.terms.lot) for each in usable}
     order = (SplitReason.INSUFFICIENT_FUNDS, SplitReason.LIMIT_PRICE, SplitReason.ABOVE_MAXIMUM)
     return next((reason for reason in order if reason in found), SplitReason.INSUFFICIENT_LIQUIDITY)
 
