@@ -1,7 +1,10 @@
 """What a fresh installation contains. Plain data: the data migration and the tests' reset both install it."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
+
+from policies.domain.smart import INSTALLED
 
 FAILOVER_CHAINS: dict[str, tuple[str, ...]] = {
     "binance": ("binance", "bybit", "okx", "kucoin", "kraken", "firi"),
@@ -81,6 +84,14 @@ def install_fee_tiers(tier_model: Any) -> None:
             tier_model(exchange_id=slug, from_volume=volume, maker_bps=Decimal(maker), taker_bps=Decimal(taker))
             for volume, maker, taker in tiers
         )
+
+
+def install_strategies(strategy_model: Any) -> None:
+    """Write the routing strategies as the requirements have them. Idempotent."""
+    columns = {field.name for field in strategy_model._meta.get_fields()}
+    for name, terms in INSTALLED.items():
+        values = {column: value for column, value in asdict(terms).items() if column in columns}
+        strategy_model.objects.get_or_create(name=name, defaults=values)
 
 
 def install(exchange_model: Any, settings_model: Any, chain_model: Any, step_model: Any, default_exchange: str) -> None:

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from policies.alerts import check_rule
 from policies.domain.numbers import plain
 from policies.domain.permissions import parse_order_size, parse_pair_pattern
+from policies.domain.smart import StrategyTerms
 from policies.models import (
     AlertChannel,
     AlertRule,
@@ -19,8 +20,10 @@ from policies.models import (
     FeeTier,
     OrderSizeLimit,
     RoutingSettings,
+    RoutingStrategy,
     StrategyPolicy,
     TradingPermission,
+    TradingPreference,
 )
 from policies.services import set_chain
 
@@ -213,6 +216,7 @@ class _RoutingSettings:
         RoutingSettings,
         (
             "default_exchange", "on_unknown_exchange", "on_all_unhealthy", "beyond_chain", "on_missing_credential",
+            "smart_route", "smart_needs_balance",
             "on_extra_precision", "max_slippage_bps", "price_collar_bps", "book_max_age_s", "signal_max_age_s",
         ),
     )  # fmt: skip
@@ -273,6 +277,14 @@ class _Chains:
         set_chain(key, values.pop("steps", None), reason=reason, by=by, **values)
 
 
+def user_named(name: str) -> User:
+    """Raises ValidationError if there is none."""
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise ValidationError(f"There is no user {name!r}. Make one with create_api_client.")
+    return user
+
+
 class _Permissions:
     name = "trading_permissions"
     fields: Mapping[str, Converter] = {
@@ -286,7 +298,7 @@ class _Permissions:
         return TradingPermission.objects.values_list("user__username", flat=True)
 
     def read(self, key: str) -> Values:
-        row = TradingPermission.objects.filter(user=self._user(key)).first()
+        row = TradingPermission.objects.filter(user=user_named(key)).first()
         if row is None:
             return dict.fromkeys(self.fields)
         return {
@@ -297,7 +309,7 @@ class _Permissions:
         }
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
-        user = self._user(key)
+        user = user_named(key)
         row = TradingPermission.objects.filter(user=user).first() or TradingPermission(user=user)
         if (exchanges := values.get("exchanges")) is not None:
             row.all_exchanges = exchanges == "all"
@@ -324,11 +336,30 @@ class _Permissions:
             raise ValidationError(f"There is no exchange {', '.join(sorted(missing))}.")
         return found
 
-    def _user(self, name: str) -> User:
-        user = User.objects.filter(username=name).first()
-        if user is None:
-            raise ValidationError(f"There is no user {name!r}. Make one with create_api_client.")
-        return user
+
+class _RoutingStrategies:
+    name = "routing_strategies"
+    fields: Mapping[str, Converter] = {
+        **_of_model(RoutingStrategy, (*StrategyTerms.__dataclass_fields__, "notes")),
+        "max_latency_ms": _whole_or_none,
+        "fast_below_ms": _whole_or_none,
+        "max_legs": _whole_or_none,
+    }
+
+    def rows(self) -> Iterable[str]:
+        return RoutingStrategy.objects.values_list("name", flat=True)
+
+    def read(self, key: str) -> Values:
+        return _read_fields(self._row(key), self.fields)
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        _write_fields(self._row(key), values, reason, by)
+
+    def _row(self, key: str) -> RoutingStrategy:
+        row = RoutingStrategy.objects.filter(pk=key).first()
+        if row is None:
+            raise ValidationError(f"There is no routing strategy {key!r}.")
+        return row
 
 
 class _AlertRules:
@@ -368,12 +399,35 @@ class _AlertRules:
             row.channels.set(found)
 
 
+class _Preferences:
+    name = "trading_preferences"
+    fields: Mapping[str, Converter] = {
+        "preferred_exchanges": _slugs,
+        "routing_strategy": _text,
+        "risk_tolerance": _text,
+    }
+
+    def rows(self) -> Iterable[str]:
+        return TradingPreference.objects.values_list("user__username", flat=True)
+
+    def read(self, key: str) -> Values:
+        row = TradingPreference.objects.filter(user=user_named(key)).first()
+        return dict.fromkeys(self.fields) if row is None else _read_fields(row, self.fields)
+
+    def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
+        user = user_named(key)
+        row = TradingPreference.objects.filter(user=user).first() or TradingPreference(user=user)
+        _write_fields(row, values, reason, by)
+
+
 _ALL: tuple[Section, ...] = (
     _Exchanges(),
     _RoutingSettings(),
+    _RoutingStrategies(),
     _Strategies(),
     _Chains(),
     _Permissions(),
+    _Preferences(),
     _AlertRules(),
 )
 SECTIONS: dict[str, Section] = {section.name: section for section in _ALL}

@@ -28,6 +28,7 @@ from policies.domain.policy import (
     OnUnknownExchange,
     PermissionRule,
     Policy,
+    PreferenceRule,
     RouteBy,
     RoutingRules,
     Scope,
@@ -35,14 +36,17 @@ from policies.domain.policy import (
     TradingStateRule,
     TradingStatus,
 )
+from policies.domain.smart import RiskTolerance
 from policies.models import (
     Exchange,
     ExchangeCredential,
     FailoverChain,
     PolicyVersion,
     RoutingSettings,
+    RoutingStrategy,
     StrategyPolicy,
     TradingPermission,
+    TradingPreference,
     TradingState,
 )
 from policies.models import FeeTier as FeeTierRow
@@ -145,6 +149,8 @@ def compile_policy() -> Policy:
             orderings={row.primary_id: ChainOrder(ChainOrdering(row.ordering), row.region) for row in chains},
             permissions={row.user_id: _permission(row) for row in _permissions()},
             states=_states(),
+            routing_strategies={row.name: row.terms() for row in RoutingStrategy.objects.all()},
+            preferences={row.user_id: _preference(row) for row in TradingPreference.objects.all()},
             credentials={ref.key: ref for ref in map(_credential, _credentials())},
             fee_tiers=_fee_tiers(),
         )
@@ -175,6 +181,8 @@ def _rules() -> RoutingRules:
         book_max_age_s=row.book_max_age_s,
         signal_max_age_s=row.signal_max_age_s,
         beyond_chain=BeyondChain(row.beyond_chain),
+        smart_route=RouteBy(row.smart_route),
+        smart_needs_balance=row.smart_needs_balance,
     )
 
 
@@ -234,6 +242,11 @@ def _permission(row: TradingPermission) -> PermissionRule:
         pairs=tuple(row.pairs),
         max_order_notional={limit.currency: limit.max_notional for limit in row.order_sizes.all()},
     )
+
+
+def _preference(row: TradingPreference) -> PreferenceRule:
+    routing = RouteBy(row.routing_strategy) if row.routing_strategy else None
+    return PreferenceRule(tuple(row.preferred_exchanges), routing, RiskTolerance(row.risk_tolerance))
 
 
 def _states() -> dict[tuple[Scope, str], TradingStateRule]:

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from execution.selectors import facts
 from execution.services import installation
 from policies import defaults, snapshot
-from policies.models import Exchange, FailoverChain, FailoverStep, FeeTier, RoutingSettings
+from policies.models import Exchange, FailoverChain, FailoverStep, FeeTier, RoutingSettings, RoutingStrategy
 
 # Hashing passwords well takes a third of a second; no test needs that.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -38,6 +38,7 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
         cursor.execute("RESET statement_timeout")
     defaults.install(Exchange, RoutingSettings, FailoverChain, FailoverStep, settings.ENV["DEFAULT_EXCHANGE"])
     defaults.install_fee_tiers(FeeTier)
+    defaults.install_strategies(RoutingStrategy)
     cache.clear()
     yield
     # All tables are emptied in one statement now, which may take a busy machine longer than the platform grants any.

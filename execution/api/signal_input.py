@@ -15,11 +15,12 @@ from execution.models.fields import choices_of
 from execution.selectors.facts import glued_symbols, is_listed_somewhere
 from execution.services.intake import NewSignal, body_hash
 from policies.domain.numbers import DECIMAL_PLACES, MAX_DIGITS
-from policies.domain.policy import Mode
+from policies.domain.policy import Mode, RouteBy
 from policies.domain.reasons import ReasonCode
 from policies.domain.strict_json import texts
 from policies.domain.symbols import normalise
-from policies.models.choices import ModeChoices
+from policies.models.choices import ModeChoices, SmartRouteChoices
+from policies.snapshot import current_policy
 
 MAX_BATCH = 1000
 _MAX_FUTURE = timedelta(seconds=2)
@@ -105,6 +106,17 @@ class SignalIn(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(
         required=False, choices=ModeChoices.choices, help_text="Can only make the order more cautious."
     )
+    routing_strategy = serializers.ChoiceField(
+        required=False,
+        choices=[(RouteBy.SMART.value, "As the routing settings say"), *SmartRouteChoices.choices],
+        help_text="Compares the books of all exchanges that could take it. Not read when `exchange` is given.",
+    )
+    preferred_exchanges = serializers.ListField(
+        child=serializers.CharField(max_length=20),
+        required=False,
+        max_length=20,
+        help_text="The most preferred first. Others are used only where these cannot take the whole order.",
+    )
     score = FiniteField(required=False)
     confidence = FiniteField(required=False)
     details = DetailsField(
@@ -163,6 +175,15 @@ class SignalIn(serializers.Serializer[Any]):
             raise serializers.ValidationError("Lies in the future. Check the sender's clock.")
         return value
 
+    def validate_preferred_exchanges(self, value: list[str]) -> list[str]:
+        """Slugs, each once: a typo must not send an order elsewhere."""
+        names = list(dict.fromkeys(name.strip().lower() for name in value if name.strip()))
+        known = current_policy().exchanges
+        for name in names:
+            if name not in known:
+                raise serializers.ValidationError(f"There is no exchange {name!r}. Use: {', '.join(sorted(known))}.")
+        return names
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Rules over several fields."""
         if ("amount" in attrs) == ("notional" in attrs):
@@ -208,5 +229,7 @@ def parse_signal(data: Any, *, key: str = "") -> NewSignal:
         priority=valid.get("priority"),
         sent_at=valid.get("timestamp"),
         expires_at=valid.get("expires_at"),
+        routing_strategy=RouteBy(valid["routing_strategy"]) if "routing_strategy" in valid else None,
+        preferred_exchanges=tuple(valid.get("preferred_exchanges", ())),
         extra={name: valid[name] for name in _KEPT if name in valid},
     )

@@ -24,6 +24,8 @@ ROUTER_VERSION = "1"
 
 _BPS = Decimal(10_000)
 _LEG_COST_PLACES = 8
+_PLANS = 4
+"""A notional is planned again with a little less until the worst case stays within it; this often at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +265,7 @@ class _Market:
         if plan is None or plan.unfilled or not plan.split.amounts or not any(plan.split.amounts):
             preferred, plan = [], self._plan(self.ready)
         ready = preferred or self.ready
-        legs = plan.legs
-        offers = {each.offer.exchange: each.offer for each in ready}
-        parts = tuple(self._part(plan, leg, offers[leg.exchange]) for leg in legs)
+        plan, parts = self._parts(plan, ready)
         reason = plan.unfilled_reason if plan.unfilled or not parts else None
         cost = self._cost_bps(parts)
         single = self._cheapest_alone()
@@ -282,16 +282,30 @@ class _Market:
             gap_bps=plan.gap_bps,
         )
 
-    def _plan(self, ready: Sequence[Ready]) -> Plan:
+    def _parts(self, plan: Plan, ready: Sequence[Ready]) -> tuple[Plan, tuple[Part, ...]]:
+        """The parts of a plan. Several parts of a notional stay within it even if each gets its limit price."""
+        offers = {each.offer.exchange: each.offer for each in ready}
+        notional = self.ask.notional
+        for _ in range(_PLANS):
+            parts = tuple(self._part(plan, leg, offers[leg.exchange]) for leg in plan.legs)
+            worst = sum((part.amount * part.limit_price for part in parts), Decimal(0))
+            if notional is None or len(parts) < 2 or worst <= notional:
+                return plan, parts
+            assert plan.request.notional is not None
+            plan = self._plan(ready, rounded(plan.request.notional * notional / worst, _LEG_COST_PLACES))
+        return plan, ()
+
+    def _plan(self, ready: Sequence[Ready], notional: Decimal | None = None) -> Plan:
         ask, terms = self.ask, self.ask.terms
-        value = ask.notional if ask.amount is None else ask.amount * self.middle
+        notional = ask.notional if notional is None else notional
+        value = notional if ask.amount is None else ask.amount * self.middle
         assert value is not None
         leg_cost = rounded(terms.leg_bps * value / _BPS, _LEG_COST_PLACES)
         candidates = [
             each.with_costs(ask.side, sum(risk_terms(terms, each.offer).values(), Decimal(0)), leg_cost)
             for each in ready
         ]
-        request = SplitRequest(ask.side, ask.amount, ask.notional, self.limit_price, terms.max_legs)
+        request = SplitRequest(ask.side, ask.amount, notional, self.limit_price, terms.max_legs)
         plan = plan_split(request, candidates)
         while not leg_cost and (count := sum(map(bool, plan.split.amounts))) > 1:
             # Of plans that cost the same, the one over fewer exchanges.
@@ -302,7 +316,8 @@ class _Market:
         return plan
 
     def _part(self, plan: Plan, leg: Leg, offer: Offer) -> Part:
-        limit = plan.protective_price(leg, self.ask.slippage_bps)
+        by_money = self.ask.notional is not None and self.ask.side == Side.BUY
+        limit = plan.protective_price(leg, Decimal(0) if by_money else self.ask.slippage_bps)
         if self.ask.side == Side.BUY and offer.balance is not None:
             # The exchange holds back the money for the worst case: more room than there is money would be refused.
             affordable = floor_to(offer.balance / (leg.amount * (1 + max(offer.fee, Decimal(0)))), leg.tick)

@@ -1,6 +1,7 @@
 """Rows that the machine writes: signals, decisions, orders, fills, positions, health, markets."""
 
 from execution.models.alert import Alert, AlertDelivery
+from execution.models.balance import AccountBalance
 from execution.models.breaker import CircuitBreaker
 from execution.models.costs import AccountFee, OrderCost
 from execution.models.decision import Decision
@@ -19,6 +20,7 @@ __all__ = [
     "AccountFee",
     "Alert",
     "AlertDelivery",
+    "AccountBalance",
     "BalanceCheck",
     "BalanceMark",
     "BookBreak",

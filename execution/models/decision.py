@@ -29,6 +29,12 @@ class Decision(models.Model):
     detail = models.TextField(blank=True)
     warning = models.TextField(blank=True)
     candidates = models.JSONField(default=list)
+    router = models.CharField(
+        max_length=10, blank=True, default="", db_default="", help_text="Version of the rules that chose."
+    )
+    explanation = models.JSONField(
+        null=True, help_text="What a smart choice was made from, and what it costs: enough to make it again."
+    )
     took_us = models.PositiveIntegerField(default=0)
 
     class Meta:

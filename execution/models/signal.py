@@ -40,6 +40,8 @@ class Signal(models.Model):
     requested_exchange = models.CharField(max_length=32, blank=True)
     requested_mode = models.CharField(max_length=10, blank=True, choices=ModeChoices.choices)
     max_slippage_bps = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+    routing_strategy = models.CharField(max_length=20, blank=True, default="", db_default="")
+    preferred_exchanges = ArrayField(models.CharField(max_length=20), default=list, blank=True, db_default=[])
     priority = models.PositiveSmallIntegerField(default=3)
     expires_at = models.DateTimeField()
     extra = models.JSONField(default=dict, help_text="What the client sent for its own records: score, details, …")

@@ -10,16 +10,19 @@ from execution.domain.fees import FeeRate
 from execution.domain.health import Health, HealthStatus
 from execution.domain.market import Market as MarketFacts
 from execution.domain.router import Facts
+from execution.domain.scoring import Record
 from execution.exchanges.registry import adapters
 from execution.models import ExchangeHealth, Market
 from execution.selectors.breakers import all_breakers
 from execution.selectors.fees import known_rates
 from execution.selectors.query import fetch
+from execution.selectors.records import latest_records
 from policies.domain.symbols import glue_index
 from policies.snapshot import current_policy
 
 MAX_AGE_S = 0.5
 FEES_FOR_S = 10.0
+RECORDS_EVERY_S = 5.0
 _ANSWERING = {HealthStatus.OK, HealthStatus.DEGRADED, HealthStatus.UNKNOWN}
 
 
@@ -36,6 +39,8 @@ class _Cache:
         self.fees: Mapping[tuple[str, str], FeeRate] = {}
         self.fees_of = -1
         self.fees_at = float("-inf")
+        self.records: dict[tuple[str, str], Record] = {}
+        self.records_at = float("-inf")
 
 
 _cache = _Cache()
@@ -64,11 +69,14 @@ def refresh_facts() -> Facts:
             markets[row.exchange_id] = _load_markets(row.exchange_id)
             _cache.versions[row.exchange_id] = row.markets_version
             _cache.glued = {}
+    if asked_at - _cache.records_at > RECORDS_EVERY_S:
+        _cache.records, _cache.records_at = latest_records(), asked_at
     _cache.facts = Facts(
         {row.exchange_id: health_of(row) for row in rows},
         markets,
         breakers=all_breakers(),
         fees=_fees(),
+        records=_cache.records,
         **_doubts(),
     )
     _cache.read_at = asked_at

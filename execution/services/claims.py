@@ -15,7 +15,7 @@ from execution.domain.router import Question
 from execution.domain.sizing import Wanted
 from execution.exchanges.base import OrderRequest
 from execution.services.sql import execute, fetch
-from policies.domain.policy import Mode
+from policies.domain.policy import Mode, RouteBy
 
 SIGNAL_LEASE_S = 30
 """A signal that was claimed and not routed within this time goes back to pending: nothing was sent for it."""
@@ -51,6 +51,8 @@ class ClaimedSignal:
     filled: Decimal = Decimal(0)
     method: Method | None = None
     schedule: Mapping[str, Any] | None = None
+    routing: RouteBy | None = None
+    preferred: tuple[str, ...] = ()
 
     @property
     def remaining(self) -> Decimal:
@@ -69,6 +71,8 @@ class ClaimedSignal:
             self.requested_mode,
             self.tried,
             only=self.leg,
+            routing=self.routing,
+            preferred=self.preferred,
         )
 
 
@@ -128,7 +132,8 @@ _SIGNAL_COLUMNS = """
     s.id, s.user_id, s.symbol, s.strategy_id, s.requested_exchange, s.requested_mode, s.tried, s.attempt, s.priority,
     s.received_at, s.expires_at, s.claimed_until, s.cancel_requested_at IS NOT NULL, s.side,
     s.amount - s.allocated_amount, s.notional - s.allocated_amount, s.order_type, s.limit_price, s.time_in_force,
-    s.signal_type, s.max_slippage_bps, s.parent_id, s.leg, s.parts_made, s.filled_amount, s.execution_method, s.schedule
+    s.signal_type, s.max_slippage_bps, s.parent_id, s.leg, s.parts_made, s.filled_amount, s.execution_method,
+    s.schedule, s.routing_strategy, s.preferred_exchanges
 """
 
 # The users with pending signals by a loose index scan; each one's first few (twice a fair share: the next claim gets
@@ -181,7 +186,7 @@ def _claimed_signal(
     priority: int, received_at: datetime, expires_at: datetime, claimed_until: datetime, cancel_requested: bool,
     side: str, amount: Decimal | None, notional: Decimal | None, order_type: str, limit_price: Decimal | None,
     time_in_force: str, signal_type: str, max_slippage_bps: Decimal | None, parent_id: UUID | None, leg: bool,
-    parts_made: int, filled: Decimal, method: str, schedule: str | None,
+    parts_made: int, filled: Decimal, method: str, schedule: str | None, routing: str, preferred: list[str],
 ) -> ClaimedSignal:  # fmt: skip
     wanted = Wanted(
         side=Side(side),
@@ -198,6 +203,7 @@ def _claimed_signal(
         id, user_id, symbol, strategy_id, exchange, Mode(mode) if mode else None, tuple(tried), attempt, priority,
         received_at, expires_at, claimed_until, cancel_requested, wanted, parent_id, leg, parts_made, filled,
         Method(method) if method else None, json.loads(schedule) if schedule else None,
+        RouteBy(routing) if routing else None, tuple(preferred),
     )  # fmt: skip
 
 

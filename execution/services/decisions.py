@@ -51,6 +51,7 @@ class Decided:
     """The decision about one claimed signal: an order, or parts, or a denial.
 
     schedule, expires_at: of a signal that is traded over time, once that is decided.
+    router, explanation: the version of the rules that chose, and what they chose from, as JSON text; empty: none.
     """
 
     signal: ClaimedSignal
@@ -68,6 +69,8 @@ class Decided:
     parts: tuple[NewPart, ...] = ()
     schedule: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
+    router: str = ""
+    explanation: str = ""
 
 
 _MOVED = (
@@ -95,13 +98,15 @@ WHERE id = ANY(%(ids)s::uuid[]) AND status = 'routing' AND cancel_requested_at I
 """
 _DECISION = (
     'signal_id uuid, attempt int, policy_version bigint, source text, "primary" text, exchange text, ordering text, '
-    "method text, mode text, code text, detail text, warning text, candidates text, took_us int"
+    "method text, mode text, code text, detail text, warning text, candidates text, took_us int, "
+    "router text, explanation text"
 )
 _INSERT_DECISIONS = f"""
 INSERT INTO execution_decision (signal_id, attempt, decided_at, policy_version, source, "primary", exchange, ordering,
-                                method, mode, reason_code, detail, warning, candidates, took_us)
+                                method, mode, reason_code, detail, warning, candidates, took_us, router,
+                                explanation)
 SELECT v.signal_id, v.attempt, %(now)s, v.policy_version, v.source, v."primary", v.exchange, v.ordering, v.method,
-       v.mode, v.code, v.detail, v.warning, v.candidates::jsonb, v.took_us
+       v.mode, v.code, v.detail, v.warning, v.candidates::jsonb, v.took_us, v.router, NULLIF(v.explanation, '')::jsonb
 FROM {recordset(_DECISION)}
 """
 _ORDER = (
@@ -256,6 +261,8 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
             item.warning,
             candidates_json(item.candidates),
             item.took_us,
+            item.router,
+            item.explanation,
         )
         for item in decided
     ]

@@ -22,7 +22,7 @@ from execution.domain.orders import PRIORITY, OrderType, Side, SignalType, TimeI
 from execution.services.installation import installation_id
 from execution.services.sql import as_rows, fetch, names_of, recordset
 from execution.services.wake import waker
-from policies.domain.policy import Mode
+from policies.domain.policy import Mode, RouteBy
 
 URGENT_PRIORITY = 2
 
@@ -52,6 +52,8 @@ class NewSignal:
     sent_at: datetime | None
     expires_at: datetime | None
     extra: Mapping[str, Any]
+    routing_strategy: RouteBy | None = None
+    preferred_exchanges: tuple[str, ...] = ()
 
 
 class Outcome(Enum):
@@ -86,7 +88,7 @@ def body_hash(body: Mapping[str, Any]) -> str:
 _SIGNAL = (
     "id uuid, key text, body_hash text, symbol text, side text, amount numeric, notional numeric, order_type text, "
     "limit_price numeric, time_in_force text, signal_type text, strategy_id text, exchange text, mode text, "
-    "slippage numeric, priority int, expires_at timestamptz, extra text"
+    "slippage numeric, priority int, expires_at timestamptz, extra text, routing text, preferred json"
 )
 _STORE = f"""
 WITH fresh AS (
@@ -97,11 +99,13 @@ INSERT INTO execution_signal (
     limit_price, time_in_force, signal_type, strategy_id, requested_exchange, requested_mode, max_slippage_bps,
     priority, expires_at, extra, status, reason_code, reason_detail, exchange_id, attempt, tried, claimed_until,
     cancel_requested_at, filled_amount, filled_notional, final_at, parent_id, part, leg, allotted, due_at, parts_made,
-    allocated_amount, execution_method, schedule, paced_until)
+    allocated_amount, execution_method, schedule, paced_until, routing_strategy,
+    preferred_exchanges)
 SELECT id, %(user_id)s, %(token_id)s, key, body_hash, %(now)s, symbol, side, amount, notional, order_type,
        limit_price, time_in_force, signal_type, strategy_id, exchange, mode, slippage,
        priority, expires_at, extra::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL,
-       NULL, NULL, false, NULL, NULL, 0, 0, '', NULL, NULL
+       NULL, NULL, false, NULL, NULL, 0, 0, '', NULL, NULL,
+       routing, ARRAY(SELECT json_array_elements_text(preferred))
 FROM fresh
 ON CONFLICT DO NOTHING
 RETURNING idempotency_key
@@ -168,6 +172,8 @@ def _row(signal: NewSignal, new_id: UUID, now: datetime, max_age_s: int) -> tupl
         _priority(signal),
         min(signal.expires_at, latest) if signal.expires_at else latest,
         json.dumps(signal.extra, default=str),
+        signal.routing_strategy.value if signal.routing_strategy else "",
+        signal.preferred_exchanges,
     )
 
 

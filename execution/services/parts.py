@@ -65,13 +65,13 @@ INSERT INTO execution_signal (
     limit_price, time_in_force, signal_type, strategy_id, requested_exchange, requested_mode, max_slippage_bps,
     priority, expires_at, extra, status, reason_code, reason_detail, exchange_id, attempt, tried, claimed_until,
     cancel_requested_at, filled_amount, filled_notional, final_at, parent_id, part, leg, allotted, due_at, parts_made,
-    allocated_amount, execution_method, schedule, paced_until)
+    allocated_amount, execution_method, schedule, paced_until, routing_strategy, preferred_exchanges)
 SELECT v.id, p.user_id, p.api_token_id, v.key, p.body_hash, COALESCE(v.due_at, p.received_at), p.symbol, p.side,
        v.amount, v.notional, COALESCE(v.order_type, p.order_type), COALESCE(v.limit_price, p.limit_price),
        COALESCE(v.time_in_force, p.time_in_force), p.signal_type, p.strategy_id,
        CASE WHEN v.leg THEN v.exchange ELSE p.requested_exchange END, p.requested_mode, p.max_slippage_bps, p.priority,
        p.expires_at, '{{}}'::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL, v.parent_id, v.part,
-       v.leg, v.allotted, v.due_at, 0, 0, '', NULL, NULL
+       v.leg, v.allotted, v.due_at, 0, 0, '', NULL, NULL, p.routing_strategy, p.preferred_exchanges
 FROM {recordset(_PART)} JOIN execution_signal p ON p.id = v.parent_id
 """
 

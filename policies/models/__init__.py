@@ -11,6 +11,7 @@ from policies.models.failover import FailoverChain, FailoverStep
 from policies.models.fees import FeeTier
 from policies.models.permissions import OrderSizeLimit, TradingPermission
 from policies.models.routing_settings import RoutingSettings
+from policies.models.smart import RoutingStrategy, TradingPreference
 from policies.models.strategy import StrategyPolicy
 from policies.models.trading_state import TradingState
 from policies.models.version import PolicyVersion
@@ -28,8 +29,10 @@ __all__ = [
     "OrderSizeLimit",
     "PolicyVersion",
     "RoutingSettings",
+    "RoutingStrategy",
     "StrategyPolicy",
     "TradingPermission",
+    "TradingPreference",
     "TradingState",
     "Webhook",
     "WebhookSecret",

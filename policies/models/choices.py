@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from policies.domain import policy
+from policies.domain import policy, smart
 
 
 class ModeChoices(models.TextChoices):
@@ -69,6 +69,30 @@ class RouteByChoices(models.TextChoices):
     LEAST_LOADED = policy.RouteBy.LEAST_LOADED.value, "Balanced: where the least is under way"
     WEIGHTED = policy.RouteBy.WEIGHTED.value, "Balanced: by weight"
     ADAPTIVE = policy.RouteBy.ADAPTIVE.value, "Balanced: the faster and freer of two"
+    SMART = policy.RouteBy.SMART.value, "Smart: as Routing settings say"
+    OPTIMAL_SPLIT = policy.RouteBy.OPTIMAL_SPLIT.value, "Smart: the cheapest split over exchanges"
+    BEST_EXECUTION = policy.RouteBy.BEST_EXECUTION.value, "Smart: best execution by points"
+    LOWEST_LATENCY = policy.RouteBy.LOWEST_LATENCY.value, "Smart: the fastest exchange"
+    BEST_LIQUIDITY = policy.RouteBy.BEST_LIQUIDITY.value, "Smart: the deepest book"
+    COST_OPTIMIZATION = policy.RouteBy.COST_OPTIMIZATION.value, "Smart: the cheapest exchange"
+    BALANCED = policy.RouteBy.BALANCED.value, "Smart: fees, latency, success, load and history by points"
+
+
+class SmartRouteChoices(models.TextChoices):
+    """The routing strategies that have a row of their own."""
+
+    OPTIMAL_SPLIT = policy.RouteBy.OPTIMAL_SPLIT.value, "Optimal split"
+    BEST_EXECUTION = policy.RouteBy.BEST_EXECUTION.value, "Best execution"
+    LOWEST_LATENCY = policy.RouteBy.LOWEST_LATENCY.value, "Lowest latency"
+    BEST_LIQUIDITY = policy.RouteBy.BEST_LIQUIDITY.value, "Best liquidity"
+    COST_OPTIMIZATION = policy.RouteBy.COST_OPTIMIZATION.value, "Cost optimization"
+    BALANCED = policy.RouteBy.BALANCED.value, "Balanced"
+
+
+class RiskToleranceChoices(models.TextChoices):
+    LOW = smart.RiskTolerance.LOW.value, "Low: a dearer exchange that is near"
+    MEDIUM = smart.RiskTolerance.MEDIUM.value, "Medium"
+    HIGH = smart.RiskTolerance.HIGH.value, "High: a cheaper exchange that is far"
 
 
 class KeyCheckChoices(models.TextChoices):

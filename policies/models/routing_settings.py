@@ -11,6 +11,7 @@ from policies.models.choices import (
     OnExtraPrecisionChoices,
     OnMissingCredentialChoices,
     OnUnknownExchangeChoices,
+    SmartRouteChoices,
 )
 from policies.models.exchange import Exchange
 
@@ -54,6 +55,19 @@ class RoutingSettings(models.Model):
         choices=OnMissingCredentialChoices.choices,
         default=OnMissingCredentialChoices.NEXT_EXCHANGE,
         help_text="The user has no usable keys for an exchange of the chain.",
+    )
+    smart_route = models.CharField(
+        "smart routing",
+        max_length=20,
+        choices=SmartRouteChoices.choices,
+        default=SmartRouteChoices.OPTIMAL_SPLIT,
+        help_text="How exchanges are compared where a signal, a strategy or a user only says “smart”.",
+    )
+    smart_needs_balance = models.BooleanField(
+        "smart routing needs balances",
+        default=True,
+        help_text="On: an account whose free balance is not known gets no part of an order. Paper orders never need "
+        "one. Off: such an account may be sent more than it can pay, and refuse it.",
     )
     on_extra_precision = models.CharField(
         "amount finer than the lot",

@@ -25,6 +25,8 @@ def check_balance(route_by: str, over: Any) -> None:
         if over:
             raise ValidationError("Choose how to balance over these, or empty the list.", code="method")
         return
+    if not over and RouteBy(route_by).is_smart:
+        return
     if len(over) < 2:
         raise ValidationError("Balancing needs at least two exchanges.", code="few")
     enabled = set(Exchange.objects.filter(enabled=True).values_list("slug", flat=True))
@@ -61,14 +63,15 @@ class StrategyPolicy(models.Model):
         max_length=20,
         choices=RouteByChoices.choices,
         default=RouteByChoices.ONE_EXCHANGE,
-        help_text="One exchange for all its signals, or how they are spread over several. A signal that names an "
-        "exchange goes there.",
+        help_text="One exchange for all its signals, how they are spread over several, or how the best is found. A "
+        "signal that names an exchange goes there.",
     )
     balanced_over = models.JSONField(
         "balanced over",
         default=dict,
         blank=True,
-        help_text="One exchange per line, with its weight if it is not 1: binance 3. Only “by weight” reads weights.",
+        help_text="One exchange per line, with its weight if it is not 1: binance 3. Only “by weight” reads weights. "
+        "Smart: the exchanges to choose from; empty means all.",
     )
     mode = models.CharField(
         max_length=10,

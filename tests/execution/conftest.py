@@ -25,6 +25,7 @@ from policies import snapshot
 from policies.domain.policy import Mode
 from policies.models import Exchange, OrderSizeLimit, TradingPermission
 from policies.services import store_credential
+from tests import coinbase_keys
 
 BALANCES = {
     "binance": {"USDT": "1000000", "BTC": "10"},
@@ -94,10 +95,19 @@ def add_keys(simulator: RunningSimulator, user: User, exchange: str, *, known: b
     secrets = {"api_key": f"{exchange}-{user.username}", "secret": "c2VjcmV0LW9mLWE="}
     if exchange == "firi":
         secrets["client_id"] = user.username
+    if exchange in {"okx", "kucoin"}:
+        secrets["passphrase"] = "a passphrase"
+    if exchange == "coinbase":
+        secrets = {"api_key": coinbase_keys.API_KEY, "secret": coinbase_keys.SECRET}
     store_credential(user=user, exchange=exchange, mode=Mode.LIVE, secrets=secrets, by=None)
     if known:
         simulator.control.upsert_account(
-            exchange, secrets["api_key"], secrets["secret"], BALANCES[exchange], client_id=user.username
+            exchange,
+            secrets["api_key"],
+            secrets["secret"],
+            BALANCES[exchange],
+            client_id=user.username,
+            passphrase=secrets.get("passphrase", ""),
         )
 
 

@@ -12,7 +12,7 @@ from execution.exchanges.base import Exchange
 from execution.exchanges.errors import ExchangeError
 from execution.services.connections import Connections
 from execution.services.executor.threads import DatabaseThreads
-from execution.services.reconcile import balances, orders
+from execution.services.reconcile import balances, orders, told
 from policies.domain.policy import Policy
 
 logger = structlog.get_logger(__name__)
@@ -90,6 +90,7 @@ class Reconciler:
         after = await self._database.run(balances.booked, task)
         totals = {asset: balance.total for asset, balance in held.items()}
         await self._database.run(balances.compare, task, totals, before, after)
+        await self._database.run(told.keep, task, held, after)
 
     async def _adapter(self, task: "orders.Task | balances.Task") -> Exchange:
         policy = self._policy()

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,17 +18,19 @@ from execution import metrics
 from execution.domain.breaker import BreakerState
 from execution.domain.breaker import at as breaker_at
 from execution.domain.router import Answer, Facts, Question, Refused, route, stale_among
+from execution.domain.smart import SmartAnswer
 from execution.selectors.facts import refresh_facts
 from execution.selectors.positions import held_amounts
 from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.deciding import PositionKey, decide_order, denied, expired, position_key, refused, send_now
 from execution.services.decisions import Decided, outcomes_of, store_decisions
 from execution.services.executor.slots import Slots
+from execution.services.executor.smart_stage import SmartMember, SmartStage, smart_each
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
 from execution.services.reconcile.orders import adopt_orphan
 from execution.services.reconcile.parts import already_placed
-from policies.domain.policy import Policy, RouteBy
+from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
 from policies.domain.routing import Source
 
@@ -39,6 +41,7 @@ _Group = tuple[str, str]
 """Exchange and pair: what one order book prices."""
 
 _Member = tuple[ClaimedSignal, Question, Answer]
+_Answered = Answer | SmartAnswer | Refused
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class RoutingStage:
         self._left_queued = left_queued
         self._validity_s = validity_s
         self._check_after_s = check_after_s
+        self._smart = SmartStage(database, books)
         self.undecided = 0
         """Signals here that have not taken a slot yet, nor been denied one."""
         self.on_the_way: Counter[str] = Counter()
@@ -94,7 +98,7 @@ class RoutingStage:
         """What routing asks about it; a signal of a balanced strategy has its turn."""
         question = signal.question()
         strategy = policy.strategies.get(signal.strategy_id)
-        if strategy is None or strategy.route_by == RouteBy.ONE_EXCHANGE or question.requested_exchange:
+        if strategy is None or not strategy.route_by.spreads or question.requested_exchange or question.routing:
             return question
         return replace(question, turn=next(self._turns[signal.strategy_id]))
 
@@ -109,10 +113,11 @@ class RoutingStage:
             asked = await self._unexplained(asked, facts, batch)
         decided: list[Decided] = []
         groups: dict[_Group, list[_Member]] = defaultdict(list)
-        answers = _route_each(policy, facts, dict.fromkeys(question for _, question in asked), now)
+        members: list[SmartMember] = []
+        answers = _answer_each(policy, facts, dict.fromkeys(question for _, question in asked), now)
         if await self._checked_again(answers.values()):
             policy, facts = self._policy_and_facts()
-            answers = _route_each(policy, facts, answers.keys(), timezone.now())
+            answers = _answer_each(policy, facts, answers.keys(), timezone.now())
         outcomes = await self._outcomes(signal for signal, question in asked if isinstance(answers[question], Refused))
         for signal, question in asked:
             answer = answers[question]
@@ -121,11 +126,14 @@ class RoutingStage:
             elif isinstance(answer, Refused):
                 told = answer.telling(outcomes.get(signal.id, {}))
                 decided.append(refused(signal, policy, told, began=batch.began))
+            elif isinstance(answer, SmartAnswer):
+                members.append((signal, question, answer))
             else:
                 groups[answer.exchange, signal.symbol].append((signal, question, answer))
                 self.on_the_way[answer.exchange] += 1
         await asyncio.gather(
             self._store(decided, batch),
+            self._choose(members, policy, facts, batch),
             *(self._price(group, members, policy, facts, batch) for group, members in groups.items()),
         )
 
@@ -148,7 +156,7 @@ class RoutingStage:
                 left.append((signal, question))
         return left
 
-    async def _checked_again(self, answers: Iterable[Answer | Refused]) -> bool:
+    async def _checked_again(self, answers: Iterable[_Answered]) -> bool:
         """What stands in the way of some signal may be out of date: look again, once for all, before deciding.
 
         Stale health is checked at the exchanges; an order that was in doubt may have been settled a moment ago.
@@ -166,6 +174,12 @@ class RoutingStage:
             return False
         await self._refresh_health(sorted(stale))
         return True
+
+    async def _choose(self, members: Sequence[SmartMember], policy: Policy, facts: Facts, batch: _Batch) -> None:
+        """Signals that may go to several exchanges: all their books are compared."""
+        if members:
+            decided = await self._smart.decide(members, policy, facts, batch.began)
+            await self._store([self._with_slot(item, policy) for item in decided], batch)
 
     async def _price(
         self,
@@ -253,6 +267,13 @@ class RoutingStage:
             self._left_queued(queued)
 
 
+def _answer_each(
+    policy: Policy, facts: Facts, questions: Collection[Question], now: datetime
+) -> dict[Question, _Answered]:
+    smart = smart_each(policy, facts, questions, now)
+    return {**_route_each(policy, facts, (q for q in questions if q not in smart), now), **smart}
+
+
 def _route_each(
     policy: Policy, facts: Facts, questions: Iterable[Question], now: datetime
 ) -> dict[Question, Answer | Refused]:
@@ -277,11 +298,11 @@ def _count(item: Decided) -> None:
             metrics.exchange_failover_failures_total.labels(item.primary, item.denial.code.value).inc()
         return
     metrics.trades_routed_total.inc()
+    if item.warning:
+        logger.warning("routing_warning", signal=str(item.signal.id), warning=item.warning)
     if item.order is None:
         return  # its parts are counted as they are routed
     metrics.exchange_routing_total.labels(item.order.exchange, item.source).inc()
-    if item.warning:
-        logger.warning("routing_warning", signal=str(item.signal.id), warning=item.warning)
     named = item.signal.requested_exchange.lower()
     if named and named != item.primary:
         metrics.exchange_validation_failures_total.labels(metrics.exchange_label(named)).inc()

@@ -1,0 +1,212 @@
+"""One smart signal's decision once books and balances are at hand. No I/O; keeps what it chose for a few seconds."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from execution.domain.book import OrderBook
+from execution.domain.choosing import ROUTER_VERSION, Ask, Choice, Verdict, choose
+from execution.domain.explained import explain
+from execution.domain.orders import Side, SignalStatus
+from execution.domain.prepared import Depths
+from execution.domain.router import Answer, Facts, Question
+from execution.domain.scoring import Offer
+from execution.domain.sizing import Wanted
+from execution.domain.smart import Funds, SmartAnswer, ask_of, merged, offers_of
+from execution.services.claims import ClaimedSignal
+from execution.services.deciding import decide_order, denied
+from execution.services.decisions import Decided, NewPart
+from policies.domain.numbers import plain
+from policies.domain.permissions import check_order_size
+from policies.domain.policy import OnExtraPrecision, Policy
+from policies.domain.reasons import Denial, ReasonCode
+from policies.domain.routing import no_route
+
+CACHED_S = 5.0
+"""The same question about the same books, balances and policy is not asked again within this time."""
+
+_KEPT = 512
+_TOO_FINE = frozenset({ReasonCode.LOT_REMAINDER, ReasonCode.BELOW_MINIMUM})
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A choice with what it was made from. out: exchanges that could offer nothing."""
+
+    ask: Ask
+    offers: list[Offer]
+    out: Mapping[str, Verdict]
+    choice: Choice
+    at: float
+    cached: bool = False
+
+    def explanation(self, symbol: str) -> dict[str, Any]:
+        """As it is stored and shown."""
+        return explain(symbol, self.ask, self.offers, self.out, self.choice, cached=self.cached)
+
+
+class Chooser:
+    """Chooses, and remembers prepared books and recent choices. One per process or thread."""
+
+    def __init__(self) -> None:
+        self._depths = Depths()
+        self._recent: dict[Any, Chosen] = {}
+
+    def choose(
+        self,
+        policy: Policy,
+        facts: Facts,
+        question: Question,
+        answer: SmartAnswer,
+        wanted: Wanted,
+        books: Mapping[str, OrderBook],
+        funds: Funds,
+        held: Mapping[str, Decimal],
+    ) -> Chosen:
+        """The choice for one order. held: base units by exchange, read only for reduce-only orders."""
+        now = time.time()
+        priced = tuple((slug, book.received_at, book.sequence) for slug, book in books.items())
+        money = (tuple(sorted(funds.free.items())), funds.needed, tuple(sorted(held.items())))
+        key = (policy.version, question, answer.by, answer.eligible, wanted, priced, money)
+        known = self._recent.get(key)
+        if known is not None and now - known.at <= CACHED_S:
+            return replace(known, cached=True)
+        ask = ask_of(wanted, answer, policy)
+        offers, out = offers_of(policy, facts, question, answer, books, funds, held, wanted.side, now)
+        chosen = Chosen(ask, offers, out, choose(ask, offers, self._depths), now)
+        if len(self._recent) >= _KEPT:
+            self._recent = {key: known for key, known in self._recent.items() if now - known.at <= CACHED_S / 5}
+        self._recent[key] = chosen
+        return chosen
+
+
+def decide_smart(
+    signal: ClaimedSignal,
+    policy: Policy,
+    facts: Facts,
+    answer: SmartAnswer,
+    chosen: Chosen,
+    books: Mapping[str, OrderBook],
+    held: Mapping[str, Decimal],
+    *,
+    began: float,
+) -> Decided:
+    """The order, the parts, or the denial that a choice comes to."""
+    choice = chosen.choice
+    candidates = merged(answer, chosen.out, choice)
+    refusal = _refusal(signal, policy, answer, chosen)
+    if refusal is not None:
+        decided = denied(signal, policy, refusal, resolution=answer.resolution, began=began)
+        decided = replace(decided, candidates=candidates, ordering=answer.by.value, warning=answer.warning)
+    elif len(choice.parts) > 1:
+        decided = _in_parts(signal, policy, answer, choice, began)
+    else:
+        decided = _one_order(signal, policy, facts, answer, choice, books, held, began)
+    return replace(
+        decided,
+        candidates=candidates,
+        router=ROUTER_VERSION,
+        explanation=orjson.dumps(chosen.explanation(signal.symbol)).decode(),
+        took_us=int((time.perf_counter() - began) * 1e6),
+    )
+
+
+def refusal_of(symbol: str, wanted: Wanted, policy: Policy, answer: SmartAnswer, chosen: Chosen) -> Denial | None:
+    """Why nothing can be sent, or not what was asked for; None: it can."""
+    choice, base = chosen.choice, symbol.partition("/")[0]
+    if not choice.parts:
+        told = no_route(merged(answer, chosen.out, choice), of="").denial
+        if told.code == ReasonCode.NO_ELIGIBLE_EXCHANGE and choice.reason not in {None, told.code}:
+            assert choice.reason is not None
+            return Denial(_denial_code(choice.reason, wanted), told.detail)
+        return told
+    if not choice.unfilled:
+        return None
+    if choice.reason in _TOO_FINE:
+        if policy.rules.on_extra_precision == OnExtraPrecision.ROUND_DOWN:
+            return None
+        return Denial(
+            ReasonCode.AMOUNT_PRECISION,
+            f"{plain(choice.unfilled)} {base} of it fit no exchange's lots and minimums. Send {plain(choice.amount)}.",
+        )
+    if wanted.limit_price is not None:
+        return None  # immediate or cancel: what is there is taken, and the rest is given back
+    assert choice.reason is not None
+    return Denial(
+        _denial_code(choice.reason, wanted),
+        f"All usable exchanges together take {plain(choice.amount)} {base} now, {plain(choice.unfilled)} less than "
+        f"this order ({choice.reason.value}). Send a smaller order, or allow more slippage.",
+    )
+
+
+def _refusal(signal: ClaimedSignal, policy: Policy, answer: SmartAnswer, chosen: Chosen) -> Denial | None:
+    refusal = refusal_of(signal.symbol, signal.wanted, policy, answer, chosen)
+    if refusal is not None or len(chosen.choice.parts) < 2:
+        return refusal
+    permission = policy.permissions[signal.user_id]
+    return check_order_size(permission, symbol=signal.symbol, notional=chosen.choice.worst_notional)
+
+
+def _denial_code(reason: ReasonCode, wanted: Wanted) -> ReasonCode:
+    """Without a limit of its own an order ends at the slippage limit: for the client that is a lack of depth."""
+    if reason == ReasonCode.LIMIT_PRICE and wanted.limit_price is None:
+        return ReasonCode.INSUFFICIENT_LIQUIDITY
+    return reason
+
+
+def _in_parts(signal: ClaimedSignal, policy: Policy, answer: SmartAnswer, choice: Choice, began: float) -> Decided:
+    return Decided(
+        signal=signal,
+        policy_version=policy.version,
+        source=answer.resolution.source.value,
+        primary=choice.parts[0].exchange,
+        ordering=answer.by.value,
+        method="limit",
+        warning=answer.warning,
+        parts=tuple(NewPart(part.exchange, part.amount, part.limit_price) for part in choice.parts),
+        final_status=SignalStatus.EXECUTING,
+    )
+
+
+def _one_order(
+    signal: ClaimedSignal,
+    policy: Policy,
+    facts: Facts,
+    answer: SmartAnswer,
+    choice: Choice,
+    books: Mapping[str, OrderBook],
+    held: Mapping[str, Decimal],
+    began: float,
+) -> Decided:
+    """An ordinary order at the best exchange whose rules it passes."""
+    sized = signal
+    if choice.unfilled:
+        sized = replace(signal, wanted=replace(signal.wanted, amount=choice.amount))
+    first: Decided | None = None
+    for slug in choice.ranked:
+        there = Answer(
+            resolution=replace(answer.resolution, exchange=slug),
+            exchange=slug,
+            mode=answer.mode,
+            credential=answer.credentials[slug],
+            candidates=(),
+            warning=answer.warning,
+            reducing=answer.reducing_there(slug),
+            ordering=answer.by.value,
+        )
+        decided = decide_order(sized, policy, facts, there, books[slug], held=held.get(slug), began=began)
+        if decided.denial is None:
+            return replace(decided, signal=signal)
+        first = first or decided
+    assert first is not None
+    return replace(first, signal=signal)
+
+
+def money_of(symbol: str, side: Side) -> str:
+    """The asset an order spends."""
+    base, _, quote = symbol.partition("/")
+    return quote if side == Side.BUY else base

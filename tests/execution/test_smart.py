@@ -1,0 +1,172 @@
+"""Smart signals under a real executor: one exchange or several, what is left out and why, and the record of it."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from execution.domain.explained import read
+from execution.models import AccountBalance
+from execution.selectors import facts
+from execution.selectors.funds import free_funds
+from execution.services import housekeeping
+from policies import snapshot
+from policies.models import Exchange, RoutingSettings, StrategyPolicy, TradingPreference
+from tests.execution.conftest import BALANCES, Platform, add_keys
+
+SIX = ("binance", "bybit", "okx", "kucoin", "kraken", "coinbase")
+ASKS = {"binance": "50010", "bybit": "50012", "okx": "50011", "kucoin": "50014", "kraken": "50020", "coinbase": "50013"}
+
+
+def wait_for_balances(platform: Platform, exchanges: tuple[str, ...]) -> None:
+    """Until every account's money was told once."""
+    import time
+
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        known = set(AccountBalance.objects.filter(user=platform.user).values_list("exchange_id", flat=True))
+        if known >= set(exchanges):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"balances of {set(exchanges) - known} are not known")
+
+
+@pytest.fixture
+def six(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """Six exchanges with keys, money and books that differ by a little; the same fee everywhere."""
+    for slug in SIX:
+        if slug not in BALANCES:
+            monkeypatch.setitem(BALANCES, slug, {"USDT": "1000000", "BTC": "10"})
+            add_keys(platform.simulator, platform.user, slug)
+        ask = D(ASKS[slug])
+        platform.simulator.control.set_book(
+            slug, "BTC/USDT", bids=[(str(ask - 20), "5")], asks=[(str(ask), "2"), (str(ask + 5), "2")]
+        )
+    Exchange.objects.update(taker_fee_bps=10)
+    housekeeping.refresh_markets(platform.executor, snapshot.refresh(), force=True)
+    platform.poll_health()
+    facts.refresh_facts()
+    wait_for_balances(platform, SIX)
+    return platform
+
+
+def test_a_small_order_goes_whole_to_the_cheapest_and_the_record_says_why(six):
+    signal = six.settle(amount="0.5", routing_strategy="optimal_split")
+
+    assert (signal.status, signal.exchange_id) == ("filled", "binance")
+    made = signal.decisions.get()
+    assert (made.source, made.ordering, made.primary, made.router) == ("smart", "optimal_split", "binance", "1")
+    told = made.explanation
+    assert {offer["exchange"] for offer in told["offers"]} == set(SIX)
+    assert all(offer["age_ms"] <= 1000 for offer in told["offers"])
+    verdicts = {verdict["exchange"]: verdict for verdict in told["verdicts"]}
+    assert (verdicts["binance"]["code"], verdicts["bybit"]["code"]) == ("", "DEARER")
+    assert D(verdicts["kraken"]["upper"]) == 4
+    assert verdicts["binance"]["terms"]["fee"] == 10
+    assert told["best_single"] == {"exchange": "binance", "extra_bps": 0}
+    assert told["expected"]["price"] == "50010"
+    codes = {row["exchange"]: row["code"] for row in made.candidates}
+    assert (codes["firi"], codes["binance"]) == ("PAIR_NOT_LISTED", "")
+    ask, offers = read(told)
+    assert (ask.amount, len(offers)) == (D("0.5"), 6)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "exchange"), [("cost_optimization", "binance"), ("best_liquidity", "kraken"), ("best_execution", None)]
+)
+def test_each_strategy_finds_its_exchange(six, strategy, exchange):
+    six.simulator.control.set_book("kraken", "BTC/USDT", bids=[("49990", "50")], asks=[("50030", "50")])
+
+    signal = six.settle(amount="0.5", routing_strategy=strategy)
+
+    assert signal.status == "filled"
+    assert signal.decisions.get().ordering == strategy
+    assert exchange in (None, signal.exchange_id)
+
+
+def test_an_order_that_is_proved_not_placed_goes_to_the_next_best(six):
+    six.simulator.control.queue_fault("binance", "disconnect_before", count=1)
+
+    signal = six.settle(amount="0.5", routing_strategy="cost_optimization")
+
+    assert (signal.status, signal.exchange_id, signal.attempt) == ("filled", "okx", 2)
+    second = signal.decisions.get(attempt=2)
+    assert {row["exchange"]: row["code"] for row in second.candidates}["binance"] == "ALREADY_TRIED"
+
+
+def test_strategy_user_and_signal_may_ask_for_a_smart_route(six):
+    StrategyPolicy.objects.create(strategy_id="clever", exchange_id="kraken", mode="live", route_by="smart")
+    TradingPreference.objects.create(user=six.user, routing_strategy="cost_optimization")
+
+    by_strategy = six.settle(amount="0.1", strategy_id="clever")
+    by_user = six.settle(amount="0.1")
+    by_signal = six.settle(amount="0.1", preferred_exchanges=["kucoin", "coinbase"], routing_strategy="smart")
+    explicit = six.settle(amount="0.1", exchange="kraken", routing_strategy="optimal_split")
+
+    assert (by_strategy.exchange_id, by_strategy.decisions.get().ordering) == ("binance", "optimal_split")
+    assert (by_user.exchange_id, by_user.decisions.get().ordering) == ("binance", "cost_optimization")
+    assert by_signal.exchange_id == "coinbase"
+    assert (explicit.exchange_id, explicit.decisions.get().source) == ("kraken", "explicit")
+
+
+def test_other_money_is_another_pair(six):
+    """kraken lists BTC/USD too; nobody's dollars stand in for tethers."""
+    six.simulator.control.set_book("kraken", "BTC/USD", bids=[("40000", "5")], asks=[("40010", "5")])
+    facts.refresh_facts()
+
+    signal = six.settle(amount="0.5", routing_strategy="optimal_split")
+
+    assert (signal.exchange_id, {fill.price for order in signal.orders.all() for fill in order.fills.all()}) == (
+        "binance",
+        {D(50010)},
+    )
+
+
+def test_what_an_account_cannot_pay_is_left_out(six):
+    AccountBalance.objects.filter(user=six.user, exchange_id="binance", asset="USDT").update(spendable=0)
+    AccountBalance.objects.filter(user=six.user, exchange_id="okx").delete()
+
+    signal = six.settle(amount="0.5", routing_strategy="optimal_split")
+
+    codes = {row["exchange"]: row["code"] for row in signal.decisions.get().candidates}
+    assert (codes["binance"], codes["okx"], signal.exchange_id) == ("INSUFFICIENT_FUNDS", "BALANCE_UNKNOWN", "bybit")
+
+
+def test_balances_need_not_be_known_where_policy_says_so(six):
+    AccountBalance.objects.all().delete()
+    assert six.settle(amount="0.5", routing_strategy="smart").reason_code == "BALANCE_UNKNOWN"
+
+    RoutingSettings.objects.update(smart_needs_balance=False)
+
+    assert six.settle(amount="0.5", routing_strategy="smart").exchange_id == "binance"
+
+
+def test_money_counts_what_fills_moved_since_it_was_told(six):
+    key = (six.user.pk, "binance", "live", "USDT")
+    before = free_funds([six.user.pk], ["USDT"])[key]
+    row = AccountBalance.objects.get(user=six.user, exchange_id="binance", asset="USDT")
+
+    signal = six.settle(amount="1", routing_strategy="optimal_split")
+
+    told_at = AccountBalance.objects.get(pk=row.pk).at
+    spent = signal.filled_notional
+    after = free_funds([six.user.pk], ["USDT"])[key]
+    assert told_at >= row.at
+    assert before - spent - D(60) <= after <= before - spent
+
+
+def test_an_order_that_nothing_can_fill_is_denied_with_every_reason(six):
+    signal = six.settle(amount="30", routing_strategy="optimal_split")
+
+    assert (signal.status, signal.reason_code) == ("denied", "INSUFFICIENT_LIQUIDITY")
+    assert "24 BTC now, 6 less" in signal.reason_detail
+    fine = six.settle(amount="0.123456789", routing_strategy="optimal_split")
+    assert (fine.status, fine.reason_code) == ("denied", "AMOUNT_PRECISION")
+
+
+def test_an_exchange_without_a_book_leaves_the_others(six):
+    six.simulator.control.set_book("binance", "BTC/USDT", bids=[("50020", "1")], asks=[("50010", "1")])
+
+    signal = six.settle(amount="0.5", routing_strategy="optimal_split")
+
+    codes = {row["exchange"]: row["code"] for row in signal.decisions.get().candidates}
+    assert (signal.exchange_id, codes["binance"]) == ("okx", "PRICE_UNKNOWN")
