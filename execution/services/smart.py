@@ -119,7 +119,11 @@ def refusal_of(symbol: str, wanted: Wanted, policy: Policy, answer: SmartAnswer,
     """Why nothing can be sent, or not what was asked for; None: it can."""
     choice, base = chosen.choice, symbol.partition("/")[0]
     if not choice.parts:
-        told = no_route(merged(answer, chosen.out, choice), of="").denial
+        candidates = merged(answer, chosen.out, choice)
+        told = no_route(candidates, of="").denial
+        codes = {each.code for each in candidates if each.exchange in answer.eligible}
+        if len(codes) == 1 and (code := next(iter(codes))) is not None and told.code != ReasonCode.NO_HEALTHY_EXCHANGE:
+            return Denial(_denial_code(code, wanted), told.detail)
         if told.code == ReasonCode.NO_ELIGIBLE_EXCHANGE and choice.reason not in {None, told.code}:
             assert choice.reason is not None
             return Denial(_denial_code(choice.reason, wanted), told.detail)

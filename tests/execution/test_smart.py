@@ -1,16 +1,20 @@
 """Smart signals under a real executor: one exchange or several, what is left out and why, and the record of it."""
 
+import time
 from decimal import Decimal as D
 
 import pytest
 
 from execution.domain.explained import read
-from execution.models import AccountBalance
+from execution.models import AccountBalance, Position
 from execution.selectors import facts
 from execution.selectors.funds import free_funds
 from execution.services import housekeeping
+from execution.services.reconcile import balances
 from policies import snapshot
-from policies.models import Exchange, RoutingSettings, StrategyPolicy, TradingPreference
+from policies.domain.policy import Scope, TradingStatus
+from policies.models import Exchange, OrderSizeLimit, RoutingSettings, StrategyPolicy, TradingPreference
+from policies.services import set_trading_state
 from tests.execution.conftest import BALANCES, Platform, add_keys
 
 SIX = ("binance", "bybit", "okx", "kucoin", "kraken", "coinbase")
@@ -19,8 +23,7 @@ ASKS = {"binance": "50010", "bybit": "50012", "okx": "50011", "kucoin": "50014",
 
 def wait_for_balances(platform: Platform, exchanges: tuple[str, ...]) -> None:
     """Until every account's money was told once."""
-    import time
-
+    balances.introduce()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         known = set(AccountBalance.objects.filter(user=platform.user).values_list("exchange_id", flat=True))
@@ -164,9 +167,92 @@ def test_an_order_that_nothing_can_fill_is_denied_with_every_reason(six):
 
 
 def test_an_exchange_without_a_book_leaves_the_others(six):
-    six.simulator.control.set_book("binance", "BTC/USDT", bids=[("50020", "1")], asks=[("50010", "1")])
+    six.simulator.control.set_book("binance", "BTC/USDT", bids=[("49990", "1")], asks=[])
 
     signal = six.settle(amount="0.5", routing_strategy="optimal_split")
 
     codes = {row["exchange"]: row["code"] for row in signal.decisions.get().candidates}
     assert (signal.exchange_id, codes["binance"]) == ("okx", "PRICE_UNKNOWN")
+
+
+def test_ten_bitcoin_over_six_exchanges_cost_no_more_than_planned(six):
+    signal = six.settle(amount="10", routing_strategy="optimal_split")
+
+    assert (signal.status, signal.filled_amount) == ("filled", D(10))
+    parts = list(signal.parts.order_by("part"))
+    assert len(parts) >= 5
+    assert sum(part.filled_amount for part in parts) == 10
+    told = signal.decisions.get().explanation
+    planned = {part["exchange"]: D(part["amount"]) for part in told["parts"]}
+    assert {part.exchange_id: part.filled_amount for part in parts} == planned
+    assert signal.filled_notional <= D(told["expected"]["notional"])
+    assert told["best_single"]["extra_bps"] is None, "no exchange could take it alone"
+    placed = [row for slug in SIX for row in six.ledger(slug)]
+    assert sum(D(row["amount"]) for row in placed) == 10
+    assert {offer["exchange"] for offer in told["offers"]} == set(SIX)
+
+
+def test_a_part_that_is_proved_not_placed_is_planned_again_on_the_others(six):
+    six.simulator.control.queue_fault("okx", "disconnect_before", count=1)
+
+    signal = six.settle(amount="10", routing_strategy="optimal_split")
+
+    assert (signal.status, signal.filled_amount) == ("filled", D(10))
+    assert sum(part.filled_amount for part in signal.parts.all()) == 10
+    assert signal.decisions.count() == 2
+
+
+def test_a_split_by_money_spends_no_more_than_that(six):
+    signal = six.settle(notional="300000", routing_strategy="optimal_split")
+
+    assert signal.filled_notional <= 300000
+    assert signal.filled_notional >= D("0.99") * 300000
+    assert signal.parts.count() >= 2
+
+
+def test_a_sale_is_split_too(six):
+    signal = six.settle(amount="12", side="sell", routing_strategy="optimal_split")
+
+    assert (signal.status, signal.filled_amount) == ("filled", D(12))
+    assert signal.filled_notional >= D(signal.decisions.get().explanation["expected"]["notional"])
+
+
+def test_when_only_reducing_is_allowed_a_sale_takes_what_is_held_where_it_is_held(six):
+    six.settle(amount="3", routing_strategy="optimal_split")
+    set_trading_state(scope=Scope.USER, target=str(six.user.pk), status=TradingStatus.REDUCING, reason="drill", by=None)
+
+    buy = six.settle(amount="0.1", routing_strategy="optimal_split")
+    most = six.settle(amount="3", side="sell", routing_strategy="optimal_split")
+
+    assert (buy.status, buy.reason_code) == ("denied", "TRADING_REDUCING")
+    held = Position.objects.filter(user=six.user)
+    assert most.status in {"filled", "denied"}
+    assert all(position.bought_amount >= position.sold_amount for position in held)
+
+
+def test_the_largest_order_of_a_user_counts_the_whole_of_a_split(six):
+    OrderSizeLimit.objects.filter(currency="USDT").update(max_notional=400_000)
+
+    signal = six.settle(amount="10", routing_strategy="optimal_split")
+
+    assert (signal.status, signal.reason_code) == ("denied", "ORDER_VALUE")
+
+
+def test_a_limit_that_rests_goes_whole_to_one_exchange(six):
+    signal = six.submit(amount="3", order_type="limit", limit_price="50000", routing_strategy="optimal_split")
+
+    order = six.wait_for(signal, "open")
+
+    assert (order.amount, order.time_in_force) == (D(3), "GTC")
+
+
+def test_the_same_question_a_moment_later_is_answered_from_memory(six):
+    Exchange.objects.update(mode="paper")
+    snapshot.refresh()
+
+    first, second = (six.settle(amount="0.5", routing_strategy="optimal_split") for _ in range(2))
+
+    told = [signal.decisions.get().explanation for signal in (first, second)]
+    same_books = [offer["received_at"] for offer in told[0]["offers"]] == [o["received_at"] for o in told[1]["offers"]]
+    assert told[0]["cached"] is False
+    assert told[1]["cached"] is same_books
