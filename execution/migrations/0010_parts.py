@@ -27,7 +27,7 @@ FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION execution_check_p
 class Migration(migrations.Migration):
     dependencies = [
         ("execution", "0009_alerts"),
-        ("policies", "0006_chains_and_balancing"),
+        ("policies", "0007_alerts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

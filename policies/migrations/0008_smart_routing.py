@@ -25,7 +25,7 @@ def _trigger(table):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("policies", "0006_chains_and_balancing"),
+        ("policies", "0007_alerts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -22,7 +22,7 @@ def install(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("policies", "0006_chains_and_balancing"),
+        ("policies", "0008_smart_routing"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

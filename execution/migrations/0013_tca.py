@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0008_chains_and_balancing"),
+        ("execution", "0012_explained"),
         ("policies", "0009_fee_tiers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0010_parts"),
+        ("execution", "0011_machine_clock"),
         ("policies", "0008_smart_routing"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
