@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from chaos.evidence import Evidence, OrderFacts, Placement
+from chaos.evidence import Evidence, OrderFacts, Placement, SignalFacts
 from execution.domain.orders import FINAL, NEVER_PLACED, SIGNAL_FINAL, TRANSITIONS, OrderStatus, SignalStatus
 
 FINAL_WITHIN_S = 60.0
@@ -118,23 +118,34 @@ def _nothing_lost(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
 
 
 def _in_time(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
-    ends = [s.final_at for s in evidence.signals.values() if s.final_at is not None]
     doubts = {order.id: _longest_doubt_s(order) for order in evidence.orders.values()}
     longest = max(doubts.values(), default=0.0)
-    last = 0.0
-    if evidence.mended_at is not None and ends:
-        last = max(0.0, (max(ends) - evidence.mended_at).total_seconds())
+    doubted = {order.signal_id for order in evidence.orders.values() if doubts[order.id]}
+    # What was unknown has to outlive its validity at the exchange first, a minute and more at some.
+    last = _last_end_s(evidence, [s for s in evidence.signals.values() if s.id not in doubted])
+    last_doubted = _last_end_s(evidence, [s for s in evidence.signals.values() if s.id in doubted])
     in_doubt = sum(seconds > 0 for seconds in doubts.values())
     verdict.checked[Invariant.IN_TIME] = (
-        f"all final {last:.0f} s after the last fault; {in_doubt:,} orders unknown, the longest {longest:.0f} s"
+        f"all final {last:.0f} s after the last fault, those once unknown {last_doubted:.0f} s; "
+        f"{in_doubt:,} orders unknown, the longest {longest:.0f} s"
     )
     if last > FINAL_WITHIN_S:
         yield Finding(Invariant.IN_TIME, f"the last signal ended {last:.0f} s after the last fault")
+    if last_doubted > UNKNOWN_WITHIN_S:
+        yield Finding(Invariant.IN_TIME, f"the last unknown order's signal ended {last_doubted:.0f} s after that")
     for key in evidence.never_accepted:
         yield Finding(Invariant.IN_TIME, f"{key} was still not accepted {FINAL_WITHIN_S:.0f} s after the last fault")
     for order_id, seconds in doubts.items():
         if seconds > UNKNOWN_WITHIN_S:
             yield Finding(Invariant.IN_TIME, f"order {order_id} was unknown for {seconds:.0f} s", (order_id,))
+
+
+def _last_end_s(evidence: Evidence, signals: Iterable[SignalFacts]) -> float:
+    """How long after the last fault the last of these ended, in seconds."""
+    ends = [signal.final_at for signal in signals if signal.final_at is not None]
+    if evidence.mended_at is None or not ends:
+        return 0.0
+    return max(0.0, (max(ends) - evidence.mended_at).total_seconds())
 
 
 def _longest_doubt_s(order: OrderFacts) -> float:
