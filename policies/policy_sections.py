@@ -144,7 +144,14 @@ _CONVERTERS: dict[str, Converter] = {
 
 
 def _of_model(model: Any, names: Iterable[str]) -> dict[str, Converter]:
-    return {name: _CONVERTERS.get(model._meta.get_field(name).get_internal_type(), _text) for name in names}
+    return {name: _of_field(model._meta.get_field(name)) for name in names}
+
+
+def _of_field(field: Any) -> Converter:
+    convert = _CONVERTERS.get(field.get_internal_type(), _text)
+    if convert is _decimal and field.null:
+        return lambda value: None if value is None else _decimal(value)
+    return convert
 
 
 def _read_fields(row: Any, fields: Mapping[str, Converter]) -> Values:
@@ -218,6 +225,7 @@ class _RoutingSettings:
             "default_exchange", "on_unknown_exchange", "on_all_unhealthy", "beyond_chain", "on_missing_credential",
             "smart_route", "smart_needs_balance",
             "on_extra_precision", "max_slippage_bps", "price_collar_bps", "book_max_age_s", "signal_max_age_s",
+            "twap_above", "twap_slices", "twap_horizon_s", "schedule_jitter", "passive_horizon_s",
         ),
     )  # fmt: skip
 

@@ -183,6 +183,11 @@ def _rules() -> RoutingRules:
         beyond_chain=BeyondChain(row.beyond_chain),
         smart_route=RouteBy(row.smart_route),
         smart_needs_balance=row.smart_needs_balance,
+        twap_above=row.twap_above,
+        twap_slices=row.twap_slices,
+        twap_horizon_s=row.twap_horizon_s,
+        schedule_jitter=row.schedule_jitter,
+        passive_horizon_s=row.passive_horizon_s,
     )
 
 

@@ -10,7 +10,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from rest_framework import serializers
 
-from execution.domain.orders import OrderType, Side, SignalType, TimeInForce
+from execution.api.method_input import asked_schedule, check_method
+from execution.domain.orders import Method, OrderType, Side, SignalType, TimeInForce
 from execution.models.fields import choices_of
 from execution.selectors.facts import glued_symbols, is_listed_somewhere
 from execution.services.intake import NewSignal, body_hash
@@ -117,6 +118,18 @@ class SignalIn(serializers.Serializer[Any]):
         max_length=20,
         help_text="The most preferred first. Others are used only where these cannot take the whole order.",
     )
+    execution_method = serializers.ChoiceField(
+        required=False,
+        choices=choices_of(Method),
+        help_text="twap: in slices over time. iceberg: a little at a time. passive: rest at the best price, then take.",
+    )
+    slices = serializers.IntegerField(required=False, min_value=2, max_value=100, help_text="For twap.")
+    horizon_s = serializers.IntegerField(
+        required=False, min_value=2, max_value=86_400, help_text="Seconds that twap, iceberg or passive may take."
+    )
+    display_amount = AmountField(
+        required=False, help_text="For iceberg: about how much is shown at a time, base units."
+    )
     score = FiniteField(required=False)
     confidence = FiniteField(required=False)
     details = DetailsField(
@@ -195,6 +208,7 @@ class SignalIn(serializers.Serializer[Any]):
             raise serializers.ValidationError({"order_type": ["limit_price needs order_type limit."]})
         if "time_in_force" in attrs and not is_limit:
             raise serializers.ValidationError({"time_in_force": ["Only for order_type limit."]})
+        check_method(attrs)
         return attrs
 
 
@@ -232,4 +246,6 @@ def parse_signal(data: Any, *, key: str = "") -> NewSignal:
         routing_strategy=RouteBy(valid["routing_strategy"]) if "routing_strategy" in valid else None,
         preferred_exchanges=tuple(valid.get("preferred_exchanges", ())),
         extra={name: valid[name] for name in _KEPT if name in valid},
+        method=Method(valid["execution_method"]) if "execution_method" in valid else None,
+        schedule=asked_schedule(valid),
     )

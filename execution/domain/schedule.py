@@ -4,8 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from random import Random
 
-from policies.domain.numbers import floor_to
+from policies.domain.numbers import ceil_to, floor_to
+
+_STEPS = 10_000
+"""Into how many steps jitter is divided: weights stay exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,41 @@ def merge_small(slices: Sequence[Decimal], minimum: Decimal) -> list[Decimal]:
         last = next((index for index in range(len(merged) - 1, -1, -1) if merged[index]), len(merged) - 1)
         merged[last] += waiting
     return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of an order, `after_s` seconds after the first."""
+
+    after_s: float
+    amount: Decimal
+
+
+def twap(
+    amount: Decimal, count: int, horizon_s: float, *, lot: Decimal, minimum: Decimal, jitter: float, seed: int
+) -> list[Slice]:
+    """At most `count` slices over the horizon that sum to `amount` exactly, the first at once.
+
+    jitter (below 0.5): share of an interval by which a slice is early or late, and of a slice by which it is larger or
+    smaller. Slices below the minimum wait for the next one. The same seed gives the same schedule.
+    """
+    rng = Random(seed)  # noqa: S311
+    interval_s = horizon_s / count
+    width = Decimal(str(jitter))
+    weights = [1 + width * (rng.randint(-_STEPS, _STEPS)) / _STEPS for _ in range(count)]
+    times = [0.0, *((number + jitter * rng.uniform(-1, 1)) * interval_s for number in range(1, count))]
+    amounts = merge_small(slice_amounts(amount, weights, lot), minimum)
+    return [Slice(at, each) for at, each in zip(times, amounts, strict=True) if each]
+
+
+def iceberg_slice(
+    left: Decimal, display: Decimal, *, lot: Decimal, minimum: Decimal, jitter: float, seed: int, number: int
+) -> Decimal:
+    """The next amount to show: about `display`, never so that what is left after it could not be traded."""
+    rng = Random(f"{seed}:{number}")  # noqa: S311
+    varied = display * (1 + Decimal(str(jitter)) * rng.randint(-_STEPS, _STEPS) / _STEPS)
+    amount = max(floor_to(varied, lot), ceil_to(minimum, lot))
+    return left if left - amount < minimum else amount
 
 
 def optimal_holdings(amount: float, horizon: float, periods: int, model: ImpactModel) -> list[float]:

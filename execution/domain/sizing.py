@@ -73,7 +73,7 @@ def execution_method(wanted: Wanted, override: str = "") -> str:
     """`market` or `limit`: what the client asked for, else the strategy's override, else by signal type."""
     if wanted.order_type is not None:
         return wanted.order_type.value
-    if override:
+    if override in {"market", "limit"}:
         return override
     return "market" if wanted.signal_type in {SignalType.EXIT, SignalType.STOP_LOSS} else "limit"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from execution.domain.orders import OrderStatus, SignalStatus
 from execution.models import Decision, Order, Signal
@@ -54,10 +54,12 @@ class SignalPage:
     request_json: str
     doubtful: Order | None
     costs: CostPanel | None
+    parts: list[Signal]
+    whole: Signal | None
 
 
 def read_signal_page(signal: Signal) -> SignalPage:
-    """Five queries."""
+    """Six queries."""
     decisions = list(signal.decisions.all())
     orders = list(
         signal.orders.select_related("user", "credential", "cost")
@@ -65,16 +67,36 @@ def read_signal_page(signal: Signal) -> SignalPage:
         .prefetch_related("events", Prefetch("fills"))
         .order_by("attempt")
     )
+    parts = list(signal.parts.order_by("part")) if signal.parts_made else []
     return SignalPage(
-        sentence=signal_sentence(signal, orders),
+        sentence=_parts_sentence(signal, parts) or signal_sentence(signal, orders),
         manual=manual_entry(signal.reason_code),
-        timeline=signal_timeline(signal, decisions, orders),
+        timeline=signal_timeline(signal, decisions, orders, parts),
         decisions=[_table(decision) for decision in decisions],
         orders=orders,
         request_json=json.dumps(request_body(signal), indent=2),
-        doubtful=next((order for order in orders if order.status in _DOUBTFUL), None),
+        doubtful=_doubtful_part(parts) or next((order for order in orders if order.status in _DOUBTFUL), None),
+        parts=parts,
+        whole=signal.parent,
         costs=cost_panel(orders),
     )
+
+
+def _doubtful_part(parts: list[Signal]) -> Order | None:
+    under_way = [part.pk for part in parts if part.final_at is None]
+    if not under_way:
+        return None
+    orders = Order.objects.select_related("signal").filter(status__in=_DOUBTFUL)
+    return orders.filter(Q(signal__in=under_way) | Q(signal__parent__in=under_way)).first()
+
+
+def _parts_sentence(signal: Signal, parts: list[Signal]) -> str:
+    """How far a signal in parts is, while it is under way."""
+    if not parts or signal.final_at is not None:
+        return ""
+    base = signal.symbol.partition("/")[0]
+    ended = sum(part.final_at is not None for part in parts)
+    return f"{ended} of {len(parts)} parts have ended; {amount(signal.filled_amount)} {base} traded so far."
 
 
 def manual_entry(code: str) -> ManualEntry | None:
@@ -100,9 +122,8 @@ def signal_sentence(signal: Signal, orders: list[Order]) -> str:
         price = signal.filled_notional / signal.filled_amount
         fees = _fees(orders)
         paid = f", fees {fees}" if fees else ""
-        return (
-            f"{amount(signal.filled_amount)} {base} at {money(price)} {quote} on average on {signal.exchange_id}{paid}."
-        )
+        where = f"on {signal.exchange_id}" if signal.exchange_id else f"in {signal.parts_made} parts"
+        return f"{amount(signal.filled_amount)} {base} at {money(price)} {quote} on average {where}{paid}."
     return _PROGRESS.get(SignalStatus(signal.status), "")
 
 
@@ -143,6 +164,9 @@ def _candidate_sentence(row: Mapping[str, Any]) -> str:
     return f"{sentence} ({inputs})".strip() if inputs else sentence
 
 
+_ASKED = (("slices", "slices"), ("horizon_s", "horizon_s"), ("display", "display_amount"))
+
+
 def request_body(signal: Signal) -> dict[str, Any]:
     """What the client sent, as it was stored, without what looks like a secret."""
     numbers = {
@@ -158,12 +182,15 @@ def request_body(signal: Signal) -> dict[str, Any]:
         "order_type": signal.order_type,
         "time_in_force": signal.time_in_force,
         "mode": signal.requested_mode,
+        "execution_method": signal.execution_method,
     }
+    asked = signal.schedule if signal.execution_method and signal.schedule else {}
     return {
         "symbol": signal.symbol,
         "side": signal.side,
         **{name: plain(value) for name, value in numbers.items() if value is not None},
         **{name: value for name, value in words.items() if value},
+        **{field: asked[name] for name, field in _ASKED if name in asked},
         **without_secrets(signal.extra),
     }
 

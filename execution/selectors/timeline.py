@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from execution.domain.orders import OrderStatus
+from execution.domain.orders import OrderStatus, SignalStatus
 from execution.models import Decision, Fill, Order, OrderEvent, Signal
 from policies.display.formats import amount, money
 from policies.display.words import Tone
@@ -39,14 +39,35 @@ _TITLES: dict[str, tuple[str, Tone]] = {
 }
 
 
-def signal_timeline(signal: Signal, decisions: Iterable[Decision], orders: Sequence[Order]) -> list[Entry]:
+def signal_timeline(
+    signal: Signal, decisions: Iterable[Decision], orders: Sequence[Order], parts: Sequence[Signal] = ()
+) -> list[Entry]:
     """From receipt to the end. `orders` come with their events and fills."""
-    entries = [_received(signal), *(_decided(decision) for decision in decisions)]
+    entries = [_received(signal), *(_decided(decision) for decision in decisions), *_ended_parts(parts)]
     for order in orders:
         entries += order_entries(order, named=len(orders) > 1)
     if signal.cancel_requested_at is not None:
         entries.append(Entry(signal.cancel_requested_at, Tone.OFF, "Cancel requested by the client"))
     return in_order(entries)
+
+
+def _ended_parts(parts: Sequence[Signal]) -> list[Entry]:
+    """The ends of parts; what happened before is on their own pages."""
+    return [_ended(part) for part in parts if part.final_at is not None]
+
+
+def _ended(part: Signal) -> Entry:
+    base, _, quote = part.symbol.partition("/")
+    where = part.exchange_id or part.requested_exchange
+    about = f"Part {part.part}{f' at {where}' if where else ''}"
+    assert part.final_at is not None
+    if not part.filled_amount:
+        return Entry(part.final_at, Tone.OFF, f"{about}: nothing traded", part.reason_code, part.reason_detail)
+    price = money(part.filled_notional / part.filled_amount)
+    tone = Tone.OK if part.status == SignalStatus.FILLED else Tone.WATCH
+    return Entry(
+        part.final_at, tone, f"{about}: {amount(part.filled_amount)} {base} at {price} {quote}", part.reason_code
+    )
 
 
 def order_timeline(order: Order) -> list[Entry]:
@@ -80,6 +101,9 @@ def _without_token(key: str) -> str:
 
 
 def _decided(decision: Decision) -> Entry:
+    if not decision.exchange and not decision.reason_code:
+        text = f"{decision.method}: its slices are routed when they are due"
+        return Entry(decision.decided_at, Tone.OK, "Planned over time", "", f"{text}. {decision.warning}".strip())
     if not decision.exchange:
         return Entry(decision.decided_at, Tone.OFF, "Denied", decision.reason_code, decision.detail)
     how = " ".join(filter(None, (decision.mode, decision.method)))

@@ -55,6 +55,11 @@ class ClaimedSignal:
     preferred: tuple[str, ...] = ()
 
     @property
+    def is_slice(self) -> bool:
+        """Whether it is a part that is routed when it is due."""
+        return self.parent_id is not None and not self.leg
+
+    @property
     def remaining(self) -> Decimal:
         """What is left of it, in the unit of its size."""
         left = self.wanted.amount if self.wanted.notional is None else self.wanted.notional
@@ -179,6 +184,42 @@ def claim_signals(limit: int, held_before: Mapping[int, datetime] | None = None)
     params = {"limit": limit, "lease": SIGNAL_LEASE_S, "held": list(held), "before": list(held.values())}
     rows = fetch(_CLAIM_SIGNALS, params)
     return [_claimed_signal(*row) for row in rows]
+
+
+# One slice of a signal at a time, its earliest; the next one not before half an interval has passed: what was held up
+# is made good at no more than one extra slice per interval.
+_CLAIM_SLICES = f"""
+WITH heads AS (
+    SELECT DISTINCT ON (s.parent_id) s.id, s.parent_id, s.priority, s.due_at
+    FROM execution_signal s JOIN execution_signal p ON p.id = s.parent_id
+    WHERE s.status = 'pending' AND s.due_at <= clock_timestamp()
+      AND (p.paced_until IS NULL OR p.paced_until <= clock_timestamp())
+      AND NOT EXISTS (
+        SELECT 1 FROM unnest(%(held)s::int[], %(before)s::timestamptz[]) AS held (user_id, before)
+        WHERE held.user_id = s.user_id AND s.received_at < held.before AND s.expires_at > clock_timestamp())
+    ORDER BY s.parent_id, s.part
+), chosen AS (
+    SELECT s.id, s.parent_id FROM execution_signal s
+    JOIN (SELECT id FROM heads ORDER BY priority, due_at LIMIT %(limit)s) head USING (id)
+    WHERE s.status = 'pending' ORDER BY s.id FOR UPDATE OF s SKIP LOCKED
+), paced AS (
+    UPDATE execution_signal p
+    SET paced_until = clock_timestamp()
+        + make_interval(secs => COALESCE((p.schedule->>'interval_s')::float8, 0) / 2)
+    FROM chosen WHERE p.id = chosen.parent_id
+)
+UPDATE execution_signal s
+SET status = 'routing', claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM chosen WHERE s.id = chosen.id
+RETURNING {_SIGNAL_COLUMNS}
+"""
+
+
+def claim_slices(limit: int, held_before: Mapping[int, datetime] | None = None) -> list[ClaimedSignal]:
+    """Take up to `limit` slices that are due. See `claim_signals`."""
+    held = held_before or {}
+    params = {"limit": limit, "lease": SIGNAL_LEASE_S, "held": list(held), "before": list(held.values())}
+    return [_claimed_signal(*row) for row in fetch(_CLAIM_SLICES, params)]
 
 
 def _claimed_signal(

@@ -50,7 +50,8 @@ class NewOrder:
 class Decided:
     """The decision about one claimed signal: an order, or parts, or a denial.
 
-    schedule, expires_at: of a signal that is traded over time, once that is decided.
+    schedule, expires_at: of a signal that is traded over time, once that is decided. waits_until: a slice that was
+    denied for what may pass: it is asked about again then, and keeps the denial as the reason why it waits.
     router, explanation: the version of the rules that chose, and what they chose from, as JSON text; empty: none.
     """
 
@@ -71,18 +72,21 @@ class Decided:
     expires_at: datetime | None = None
     router: str = ""
     explanation: str = ""
+    waits_until: datetime | None = None
 
 
 _MOVED = (
     "id uuid, claimed_until timestamptz, status text, attempt int, exchange text, code text, detail text, "
-    "final_at timestamptz, parts int, allotted numeric, schedule text, expires_at timestamptz"
+    "final_at timestamptz, parts int, allotted numeric, schedule text, expires_at timestamptz, "
+    "due_at timestamptz"
 )
 _MOVE_SIGNALS = f"""
 UPDATE execution_signal s
 SET status = v.status, attempt = v.attempt, exchange_id = v.exchange, reason_code = v.code, reason_detail = v.detail,
     claimed_until = NULL, final_at = v.final_at, parts_made = s.parts_made + v.parts,
     allocated_amount = s.allocated_amount + v.allotted, schedule = COALESCE(v.schedule::jsonb, s.schedule),
-    expires_at = COALESCE(v.expires_at, s.expires_at)
+    expires_at = COALESCE(v.expires_at, s.expires_at), due_at = COALESCE(v.due_at, s.due_at),
+    tried = CASE WHEN v.due_at IS NULL THEN s.tried ELSE '{{}}' END
 FROM {recordset(_MOVED)}
 WHERE s.id = v.id AND s.status = 'routing' AND s.claimed_until = v.claimed_until
   AND (v.final_at IS NOT NULL OR s.cancel_requested_at IS NULL)
@@ -152,8 +156,8 @@ def store_decisions(
             lost = [item.signal.id for item in decided if item.signal.id not in kept_ids]
             execute(_CANCEL_WITHDRAWN, {"ids": lost, "now": now})
         orders: list[tuple[WorkingOrder, Decided]] = []
-        if kept:
-            _insert_decisions(kept, now)
+        if final := [item for item in kept if item.waits_until is None]:
+            _insert_decisions(final, now)
             orders = [(_order_of(item, now, validity_s), item) for item in kept if item.order is not None]
         if orders:
             _insert_orders(orders, now, now + timedelta(seconds=check_after_s))
@@ -197,7 +201,8 @@ def _parents_of_ended(decided: Sequence[Decided], kept_ids: Collection[UUID]) ->
     return {
         item.signal.parent_id
         for item in decided
-        if item.signal.parent_id is not None and (item.denial is not None or item.signal.id not in kept_ids)
+        if item.signal.parent_id is not None
+        and ((item.denial is not None and item.waits_until is None) or item.signal.id not in kept_ids)
     }
 
 
@@ -225,11 +230,12 @@ def _move_signals(decided: Sequence[Decided], now: datetime) -> set[UUID]:
             item.order.exchange if item.order else None,
             item.denial.code.value if item.denial else "",
             item.denial.detail if item.denial else "",
-            now if item.denial else None,
+            now if item.denial and not item.waits_until else None,
             len(item.parts),
             total(item.parts, item.signal.wanted),
             None if item.schedule is None else json.dumps(item.schedule),
             item.expires_at,
+            item.waits_until,
         )
         for item in decided
     ]
@@ -237,6 +243,8 @@ def _move_signals(decided: Sequence[Decided], now: datetime) -> set[UUID]:
 
 
 def _signal_status(item: Decided) -> str:
+    if item.waits_until:
+        return SignalStatus.PENDING.value
     if item.parts:
         return SignalStatus.EXECUTING.value
     if item.order is None:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from execution import metrics
 from execution.domain.ids import signal_id
-from execution.domain.orders import PRIORITY, OrderType, Side, SignalType, TimeInForce
+from execution.domain.orders import PRIORITY, Method, OrderType, Side, SignalType, TimeInForce
 from execution.services.installation import installation_id
 from execution.services.sql import as_rows, fetch, names_of, recordset
 from execution.services.wake import waker
@@ -31,7 +31,7 @@ URGENT_PRIORITY = 2
 class NewSignal:
     """A validated wish of a client. Exactly one of amount (base units) and notional (quote units).
 
-    sent_at: when the client made it; its age counts from there.
+    sent_at: when the client made it; its age counts from there. schedule: the client's own slices, horizon_s, display.
     """
 
     idempotency_key: str
@@ -54,6 +54,8 @@ class NewSignal:
     extra: Mapping[str, Any]
     routing_strategy: RouteBy | None = None
     preferred_exchanges: tuple[str, ...] = ()
+    method: Method | None = None
+    schedule: Mapping[str, Any] | None = None
 
 
 class Outcome(Enum):
@@ -88,7 +90,8 @@ def body_hash(body: Mapping[str, Any]) -> str:
 _SIGNAL = (
     "id uuid, key text, body_hash text, symbol text, side text, amount numeric, notional numeric, order_type text, "
     "limit_price numeric, time_in_force text, signal_type text, strategy_id text, exchange text, mode text, "
-    "slippage numeric, priority int, expires_at timestamptz, extra text, routing text, preferred json"
+    "slippage numeric, priority int, expires_at timestamptz, extra text, method text, schedule text, routing text, "
+    "preferred json"
 )
 _STORE = f"""
 WITH fresh AS (
@@ -104,7 +107,7 @@ INSERT INTO execution_signal (
 SELECT id, %(user_id)s, %(token_id)s, key, body_hash, %(now)s, symbol, side, amount, notional, order_type,
        limit_price, time_in_force, signal_type, strategy_id, exchange, mode, slippage,
        priority, expires_at, extra::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL,
-       NULL, NULL, false, NULL, NULL, 0, 0, '', NULL, NULL,
+       NULL, NULL, false, NULL, NULL, 0, 0, method, schedule::jsonb, NULL,
        routing, ARRAY(SELECT json_array_elements_text(preferred))
 FROM fresh
 ON CONFLICT DO NOTHING
@@ -172,6 +175,8 @@ def _row(signal: NewSignal, new_id: UUID, now: datetime, max_age_s: int) -> tupl
         _priority(signal),
         min(signal.expires_at, latest) if signal.expires_at else latest,
         json.dumps(signal.extra, default=str),
+        signal.method.value if signal.method else "",
+        json.dumps(signal.schedule) if signal.schedule else None,
         signal.routing_strategy.value if signal.routing_strategy else "",
         signal.preferred_exchanges,
     )

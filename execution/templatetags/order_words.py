@@ -5,8 +5,9 @@ from datetime import datetime
 from django import template
 from django.utils.safestring import SafeString
 
-from execution.display.words import breaker_word, event_word, health_word, order_word
-from execution.models import Order
+from execution.display.words import breaker_word, event_word, health_word, order_word, signal_word
+from execution.models import Order, Signal
+from policies.display.formats import money
 
 register = template.Library()
 register.filter("health_word", health_word)
@@ -18,3 +19,15 @@ register.filter("breaker_word", breaker_word)
 def order_state(order: Order, now: datetime) -> SafeString:
     """Shape, word and colour."""
     return order_word(order, now)
+
+
+@register.filter
+def signal_state(status: str) -> SafeString:
+    """Shape, word and colour."""
+    return signal_word(status)
+
+
+@register.filter
+def average_price(signal: Signal) -> str:
+    """Quote units; of a signal of which something was traded."""
+    return money(signal.filled_notional / signal.filled_amount)

@@ -36,6 +36,10 @@ class RoutingSettingsAdmin(PolicyAdmin):
             },
         ),
         ("Size and price", {"fields": ("on_extra_precision", "max_slippage_bps", "price_collar_bps")}),
+        (
+            "Trading over time",
+            {"fields": ("twap_above", "twap_slices", "twap_horizon_s", "schedule_jitter", "passive_horizon_s")},
+        ),
         ("Freshness", {"fields": ("book_max_age_s", "signal_max_age_s")}),
     )
 

@@ -192,6 +192,7 @@ class RoutingRules:
     """The one row of routing settings.
 
     smart_route: what `smart` means. smart_needs_balance: without a known balance smart routing leaves an account out.
+    twap_above: quote units; None is never. schedule_jitter: share of an interval, and of a slice.
     """
 
     default_exchange: str
@@ -206,6 +207,11 @@ class RoutingRules:
     beyond_chain: BeyondChain = BeyondChain.NEVER
     smart_route: RouteBy = RouteBy.OPTIMAL_SPLIT
     smart_needs_balance: bool = True
+    twap_above: Decimal | None = None
+    twap_slices: int = 20
+    twap_horizon_s: int = 600
+    schedule_jitter: Decimal = Decimal("0.2")
+    passive_horizon_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)

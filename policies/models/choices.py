@@ -49,6 +49,8 @@ class ExecutionMethodChoices(models.TextChoices):
     AUTOMATIC = "", "By signal type: market for exits and stops, else a limit at a protective price"
     LIMIT = "limit", "Limit at a protective price"
     MARKET = "market", "Market"
+    TWAP = "twap", "Over time, in slices; exits and stops at once"
+    PASSIVE = "passive", "Rest at the best price, then take the rest; exits and stops at once"
 
 
 class BeyondChainChoices(models.TextChoices):

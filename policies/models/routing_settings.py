@@ -108,6 +108,43 @@ class RoutingSettings(models.Model):
         help_text="Seconds after receipt until a signal that was not sent expires. Its own expires_at may be earlier.",
     )
 
+    twap_above = models.DecimalField(
+        "spread over time above",
+        max_digits=38,
+        decimal_places=18,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Quote units. A larger signal is traded in slices over time (TWAP), unless it is an exit or a stop "
+        "or says itself how it wants to be traded. Empty: only where the signal or its strategy asks for it.",
+    )
+    twap_slices = models.PositiveSmallIntegerField(
+        "slices",
+        default=20,
+        validators=[MinValueValidator(2), MaxValueValidator(100)],
+        help_text="How many, unless the signal says so. Slices below an exchange's minimum are put together.",
+    )
+    twap_horizon_s = models.PositiveIntegerField(
+        "horizon",
+        default=600,
+        validators=[MinValueValidator(10), MaxValueValidator(86_400)],
+        help_text="Seconds from the first slice until after the last one, unless the signal says so.",
+    )
+    schedule_jitter = models.DecimalField(
+        "irregularity",
+        max_digits=3,
+        decimal_places=2,
+        default=Decimal("0.20"),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal("0.45"))],
+        help_text="Share by which the times and sizes of slices vary, so that others do not see the pattern. 0: none.",
+    )
+    passive_horizon_s = models.PositiveIntegerField(
+        "patience",
+        default=30,
+        validators=[MinValueValidator(2), MaxValueValidator(86_400)],
+        help_text="Seconds that a passive order rests at the best price before the rest of it takes what there is.",
+    )
+
     history = HistoricalRecords()
 
     class Meta:

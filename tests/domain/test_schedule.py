@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 
 from execution.domain.schedule import (
     ImpactModel,
+    iceberg_slice,
     merge_small,
     optimal_holdings,
     rest_or_cross,
     slice_amounts,
+    twap,
     twap_amounts,
 )
 
@@ -101,3 +103,39 @@ def test_resting_is_weighed_against_crossing_as_in_cont_and_kukanov(amount, queu
 
     assert rest == pytest.approx(resting, abs=5e-4)
     assert rest + cross == amount
+
+
+@given(AMOUNTS, st.integers(1, 60), LOTS, st.decimals("0", "100", places=3), st.floats(0, 0.49), st.integers(0, 10**6))
+def test_a_schedule_sums_to_the_amount_and_keeps_its_order_and_its_horizon(amount, count, lot, minimum, jitter, seed):
+    slices = twap(amount, count, 600.0, lot=lot, minimum=minimum, jitter=jitter, seed=seed)
+
+    assert sum(each.amount for each in slices) == amount
+    assert all(each.amount >= minimum for each in slices) or amount < minimum
+    times = [each.after_s for each in slices]
+    assert times == sorted(set(times))
+    assert times[0] >= 0
+    assert times[-1] < 600.0
+    assert slices == twap(amount, count, 600.0, lot=lot, minimum=minimum, jitter=jitter, seed=seed)
+
+
+def test_another_seed_is_another_schedule_and_no_jitter_is_even():
+    def schedule(jitter, seed):
+        return twap(D(10), 10, 100.0, lot=D("0.001"), minimum=D(0), jitter=jitter, seed=seed)
+
+    assert schedule(0.2, 1) != schedule(0.2, 2)
+    assert [(each.after_s, each.amount) for each in schedule(0.0, 1)] == [(10.0 * n, D(1)) for n in range(10)]
+
+
+@given(AMOUNTS, st.decimals("0.001", "1000", places=3), LOTS, st.floats(0, 0.45), st.integers(0, 10**6))
+def test_an_iceberg_is_traded_to_the_end_in_slices_that_are_never_too_small(amount, display, lot, jitter, seed):
+    minimum, left, shown = 2 * lot, amount, []
+    while left and len(shown) < 50:
+        each = iceberg_slice(left, display, lot=lot, minimum=minimum, jitter=jitter, seed=seed, number=len(shown))
+        assert 0 < each <= left
+        assert each >= minimum or amount < minimum
+        shown.append(each)
+        left -= each
+
+    assert sum(shown) + left == amount
+    assert all(each % lot == 0 for each in shown if each != shown[-1])
+    assert max(shown) <= display * (1 + D(str(jitter))) + 2 * minimum

@@ -23,7 +23,7 @@ from execution.exchanges.registry import AdapterPool, adapters
 from execution.selectors import facts as facts_selector
 from execution.services import cancel, claims, health
 from execution.services.budgets import Banned, Budgets
-from execution.services.claims import WorkingOrder
+from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.checker import Checker, CheckOptions
 from execution.services.executor.duties import Duties
@@ -252,6 +252,9 @@ class Executor:
             return False
         signals = await self._database.run(claims.claim_signals, limit, self._facts().held_before)
         self._signals_waiting = bool(signals)
+        return await self._route(signals)
+
+    async def _route(self, signals: Sequence[ClaimedSignal]) -> bool:
         if signals:
             await self._refresh_facts()
             self._spawn(self._routing.run(signals, self._send))
@@ -269,6 +272,7 @@ class Executor:
             self._spawn(self._checker.check(order, self._recorder.put))
         await self._database.run(claims.return_stale_claims)
         await self._database.run(cancel.cancel_left)
+        await self._route(await self._database.run(claims.claim_slices, CHECK_BATCH, self._facts().held_before))
 
     def _send(self, order: WorkingOrder) -> None:
         self._spawn(self._send_and_release(order))

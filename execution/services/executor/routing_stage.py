@@ -30,6 +30,7 @@ from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
 from execution.services.reconcile.orders import adopt_orphan
 from execution.services.reconcile.parts import already_placed
+from execution.services.scheduling import plan_over_time, postponed
 from policies.domain.policy import Policy
 from policies.domain.reasons import ReasonCode
 from policies.domain.routing import Source
@@ -206,7 +207,10 @@ class RoutingStage:
         decided = []
         for signal, _, answer in members:
             amount = held.get(position_key(signal, answer))
-            decided.append(decide_order(signal, policy, facts, answer, book, held=amount, began=batch.began))
+            over_time = plan_over_time(signal, policy, facts, answer, book, began=batch.began)
+            decided.append(
+                over_time or decide_order(signal, policy, facts, answer, book, held=amount, began=batch.began)
+            )
         await self._store([self._with_slot(item, policy) for item in decided], batch)
 
     async def _without_probes(
@@ -241,6 +245,7 @@ class RoutingStage:
         if not decided:
             return
         self._decided(batch, len(decided))
+        decided = [postponed(item, timezone.now()) for item in decided]
         taken = [item.order for item in decided if item.order is not None and item.order.send_now]
         try:
             orders = await self._database.run(
@@ -292,6 +297,8 @@ def _route_each(
 
 def _count(item: Decided) -> None:
     metrics.routing_latency_seconds.observe(item.took_us / 1e6)
+    if item.waits_until is not None:
+        return
     if item.denial is not None:
         metrics.denials_total.labels(item.denial.code.value).inc()
         if item.denial.code in {ReasonCode.NO_HEALTHY_EXCHANGE, ReasonCode.NO_ELIGIBLE_EXCHANGE} and item.primary:
