@@ -1,16 +1,14 @@
 """The sections of the policy file: how each kind of row is read, checked and written."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from policies.alerts import check_rule
 from policies.domain.numbers import plain
-from policies.domain.permissions import parse_order_size, parse_pair_pattern
 from policies.domain.smart import StrategyTerms
 from policies.models import (
     AlertChannel,
@@ -25,10 +23,24 @@ from policies.models import (
     TradingPermission,
     TradingPreference,
 )
+from policies.policy_values import (
+    Converter,
+    Values,
+    boolean,
+    fee_tiers,
+    names,
+    of_model,
+    order_sizes,
+    pairs,
+    read_fields,
+    slugs,
+    slugs_or_all,
+    text,
+    weights,
+    whole_or_none,
+    write_fields,
+)
 from policies.services import set_chain
-
-Values = dict[str, Any]
-Converter = Callable[[Any], Any]
 
 
 class Section(Protocol):
@@ -47,137 +59,9 @@ class Section(Protocol):
         """Set these fields, with history. Raises ValidationError."""
 
 
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is neither true nor false.")
-    return value
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{value!r} is not a whole number.")
-    return value
-
-
-def _whole_or_none(value: Any) -> int | None:
-    return None if value is None else _whole(value)
-
-
-def _decimal(value: Any) -> str:
-    number = Decimal(str(value))
-    if isinstance(value, bool) or not number.is_finite():
-        raise ValueError(f"{value!r} is not a number.")
-    return plain(number)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text; put it in quotes.")
-    return value
-
-
-def _instant(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _slugs(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise ValueError("must be a list of exchanges.")
-    return [_text(item) for item in value]
-
-
-def _names(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise ValueError("must be a list of names.")
-    return sorted(_text(item) for item in value)
-
-
-def _slugs_or_all(value: Any) -> list[str] | str:
-    return "all" if value == "all" else sorted(_slugs(value))
-
-
-def _weights(value: Any) -> dict[str, int]:
-    """`{binance: 3, kraken: 1}`, or a list where all weigh the same."""
-    if isinstance(value, list):
-        return dict.fromkeys(sorted(_slugs(value)), 1)
-    if not isinstance(value, dict):
-        raise ValueError("must be exchanges with their weights, e.g. {binance: 3, kraken: 1}, or a list of exchanges.")
-    return {_text(slug): _whole(weight) for slug, weight in sorted(value.items())}
-
-
-def _pairs(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise ValueError("must be a list of pairs.")
-    return [parse_pair_pattern(_text(item)) for item in value]
-
-
-def _order_sizes(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise ValueError("must map currencies to the largest order, e.g. {USDT: 5000}.")
-    sizes = dict(parse_order_size(f"{currency} {size}") for currency, size in value.items())
-    return {currency: plain(size) for currency, size in sorted(sizes.items())}
-
-
-def _fee_tiers(value: Any) -> dict[int, list[str]]:
-    if not isinstance(value, dict):
-        raise ValueError("must map volumes in USD to [maker, taker] in bps, e.g. {10000: [20, 35]}.")
-    tiers = {}
-    for volume, rates in sorted(value.items()):
-        if not isinstance(rates, list) or len(rates) != 2:
-            raise ValueError(f"the tier from {volume} must be [maker, taker] in bps.")
-        tiers[_whole(volume)] = [_decimal(rate) for rate in rates]
-    return tiers
-
-
-_CONVERTERS: dict[str, Converter] = {
-    "BooleanField": _boolean,
-    "PositiveIntegerField": _whole,
-    "PositiveSmallIntegerField": _whole,
-    "DecimalField": _decimal,
-    "DateTimeField": _instant,
-}
-
-
-def _of_model(model: Any, names: Iterable[str]) -> dict[str, Converter]:
-    return {name: _of_field(model._meta.get_field(name)) for name in names}
-
-
-def _of_field(field: Any) -> Converter:
-    convert = _CONVERTERS.get(field.get_internal_type(), _text)
-    if convert is _decimal and field.null:
-        return lambda value: None if value is None else _decimal(value)
-    return convert
-
-
-def _read_fields(row: Any, fields: Mapping[str, Converter]) -> Values:
-    values = {}
-    for name in fields:
-        field = row._meta.get_field(name)
-        value = getattr(row, field.attname)
-        values[name] = plain(value) if isinstance(value, Decimal) else value
-    return values
-
-
-def _write_fields(row: Any, values: Values, reason: str, by: User | None) -> None:
-    for name, value in values.items():
-        setattr(row, row._meta.get_field(name).attname, value)
-    row.full_clean()
-    _save(row, reason, by)
-
-
-def _save(row: Any, reason: str, by: User | None) -> None:
-    row._change_reason, row._history_user = reason, by
-    row.save()
-
-
 class _Exchanges:
     name = "exchanges"
-    own = _of_model(
+    own = of_model(
         Exchange,
         (
             "name", "enabled", "mode", "region", "maker_fee_bps", "taker_fee_bps", "max_in_flight",
@@ -186,7 +70,7 @@ class _Exchanges:
             "breaker_first_open_s", "breaker_longest_open_s", "breaker_probes", "breaker_successes",
         ),
     )  # fmt: skip
-    fields: Mapping[str, Converter] = {**own, "fee_tiers": _fee_tiers}
+    fields: Mapping[str, Converter] = {**own, "fee_tiers": fee_tiers}
 
     def rows(self) -> Iterable[str]:
         return Exchange.objects.values_list("slug", flat=True)
@@ -194,11 +78,11 @@ class _Exchanges:
     def read(self, key: str) -> Values:
         row = self._row(key)
         tiers = {int(tier.from_volume): [plain(tier.maker_bps), plain(tier.taker_bps)] for tier in row.fee_tiers.all()}
-        return {**_read_fields(row, self.own), "fee_tiers": tiers}
+        return {**read_fields(row, self.own), "fee_tiers": tiers}
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
         row, tiers = self._row(key), values.pop("fee_tiers", None)
-        _write_fields(row, values, reason, by)
+        write_fields(row, values, reason, by)
         if tiers is not None:
             self._set_tiers(row, tiers, reason, by)
 
@@ -208,7 +92,7 @@ class _Exchanges:
             tier.delete()
         for volume, (maker, taker) in tiers.items():
             tier = row.fee_tiers.filter(from_volume=volume).first() or FeeTier(exchange=row, from_volume=volume)
-            _write_fields(tier, {"maker_bps": Decimal(maker), "taker_bps": Decimal(taker)}, reason, by)
+            write_fields(tier, {"maker_bps": Decimal(maker), "taker_bps": Decimal(taker)}, reason, by)
 
     def _row(self, key: str) -> Exchange:
         row = Exchange.objects.filter(pk=key).first()
@@ -219,7 +103,7 @@ class _Exchanges:
 
 class _RoutingSettings:
     name = "routing_settings"
-    fields: Mapping[str, Converter] = _of_model(
+    fields: Mapping[str, Converter] = of_model(
         RoutingSettings,
         (
             "default_exchange", "on_unknown_exchange", "on_all_unhealthy", "beyond_chain", "on_missing_credential",
@@ -235,17 +119,17 @@ class _RoutingSettings:
     def read(self, key: str) -> Values:
         if key != "all":
             raise ValidationError("There is one set of routing settings; call it 'all'.")
-        return _read_fields(RoutingSettings.objects.get(), self.fields)
+        return read_fields(RoutingSettings.objects.get(), self.fields)
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
-        _write_fields(RoutingSettings.objects.get(), values, reason, by)
+        write_fields(RoutingSettings.objects.get(), values, reason, by)
 
 
 class _Strategies:
     name = "strategies"
     fields: Mapping[str, Converter] = {
-        **_of_model(StrategyPolicy, ("exchange", "route_by", "mode", "execution_method", "enabled", "notes")),
-        "balanced_over": _weights,
+        **of_model(StrategyPolicy, ("exchange", "route_by", "mode", "execution_method", "enabled", "notes")),
+        "balanced_over": weights,
     }
 
     def rows(self) -> Iterable[str]:
@@ -255,18 +139,18 @@ class _Strategies:
         row = StrategyPolicy.objects.filter(strategy_id=key).first()
         if row is None:
             return dict.fromkeys(self.fields)
-        values = _read_fields(row, self.fields)
+        values = read_fields(row, self.fields)
         return {**values, "balanced_over": dict(sorted(row.balanced_over.items()))}
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
         row = StrategyPolicy.objects.filter(strategy_id=key).first() or StrategyPolicy(strategy_id=key)
-        _write_fields(row, values, reason, by)
+        write_fields(row, values, reason, by)
 
 
 class _Chains:
     name = "failover_chains"
     fields: Mapping[str, Converter] = {
-        "enabled": _boolean, "steps": _slugs, "ordering": _text, "region": _text, "notes": _text
+        "enabled": boolean, "steps": slugs, "ordering": text, "region": text, "notes": text
     }  # fmt: skip
 
     def rows(self) -> Iterable[str]:
@@ -296,10 +180,10 @@ def user_named(name: str) -> User:
 class _Permissions:
     name = "trading_permissions"
     fields: Mapping[str, Converter] = {
-        "enabled": _boolean,
-        "exchanges": _slugs_or_all,
-        "pairs": _pairs,
-        "largest_orders": _order_sizes,
+        "enabled": boolean,
+        "exchanges": slugs_or_all,
+        "pairs": pairs,
+        "largest_orders": order_sizes,
     }
 
     def rows(self) -> Iterable[str]:
@@ -321,7 +205,7 @@ class _Permissions:
         row = TradingPermission.objects.filter(user=user).first() or TradingPermission(user=user)
         if (exchanges := values.get("exchanges")) is not None:
             row.all_exchanges = exchanges == "all"
-        _write_fields(row, {name: values[name] for name in ("enabled", "pairs") if name in values}, reason, by)
+        write_fields(row, {name: values[name] for name in ("enabled", "pairs") if name in values}, reason, by)
         if exchanges is not None:
             row.exchanges.set(self._known([] if exchanges == "all" else exchanges))
         if "largest_orders" in values:
@@ -335,7 +219,7 @@ class _Permissions:
             limit = row.order_sizes.filter(currency=currency).first() or OrderSizeLimit(
                 permission=row, currency=currency
             )
-            _write_fields(limit, {"max_notional": Decimal(largest)}, reason, by)
+            write_fields(limit, {"max_notional": Decimal(largest)}, reason, by)
 
     def _known(self, slugs: list[str]) -> list[Exchange]:
         found = list(Exchange.objects.filter(slug__in=slugs))
@@ -348,20 +232,20 @@ class _Permissions:
 class _RoutingStrategies:
     name = "routing_strategies"
     fields: Mapping[str, Converter] = {
-        **_of_model(RoutingStrategy, (*StrategyTerms.__dataclass_fields__, "notes")),
-        "max_latency_ms": _whole_or_none,
-        "fast_below_ms": _whole_or_none,
-        "max_legs": _whole_or_none,
+        **of_model(RoutingStrategy, (*StrategyTerms.__dataclass_fields__, "notes")),
+        "max_latency_ms": whole_or_none,
+        "fast_below_ms": whole_or_none,
+        "max_legs": whole_or_none,
     }
 
     def rows(self) -> Iterable[str]:
         return RoutingStrategy.objects.values_list("name", flat=True)
 
     def read(self, key: str) -> Values:
-        return _read_fields(self._row(key), self.fields)
+        return read_fields(self._row(key), self.fields)
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
-        _write_fields(self._row(key), values, reason, by)
+        write_fields(self._row(key), values, reason, by)
 
     def _row(self, key: str) -> RoutingStrategy:
         row = RoutingStrategy.objects.filter(pk=key).first()
@@ -375,10 +259,10 @@ class _AlertRules:
 
     name = "alert_rules"
     fields: Mapping[str, Converter] = {
-        **_of_model(AlertRule, ("condition", "scope", "severity", "enabled", "for_s", "hold_s", "recovery_notice")),
-        "threshold": _whole_or_none,
-        "repeat_s": _whole_or_none,
-        "channels": _names,
+        **of_model(AlertRule, ("condition", "scope", "severity", "enabled", "for_s", "hold_s", "recovery_notice")),
+        "threshold": whole_or_none,
+        "repeat_s": whole_or_none,
+        "channels": names,
     }
 
     def rows(self) -> Iterable[str]:
@@ -390,7 +274,7 @@ class _AlertRules:
             return dict.fromkeys(self.fields)
         plain_fields = {name: convert for name, convert in self.fields.items() if name != "channels"}
         channels = sorted(row.channels.values_list("name", flat=True))
-        return {**_read_fields(row, plain_fields), "channels": channels}
+        return {**read_fields(row, plain_fields), "channels": channels}
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
         row = AlertRule.objects.filter(name=key).first() or AlertRule(name=key)
@@ -398,7 +282,7 @@ class _AlertRules:
         for name, value in values.items():
             setattr(row, name, value)
         check_rule(row)
-        _write_fields(row, values, reason, by)
+        write_fields(row, values, reason, by)
         if channels is not None:
             found = list(AlertChannel.objects.filter(name__in=channels).defer("ciphertext"))
             missing = set(channels) - {channel.name for channel in found}
@@ -410,9 +294,9 @@ class _AlertRules:
 class _Preferences:
     name = "trading_preferences"
     fields: Mapping[str, Converter] = {
-        "preferred_exchanges": _slugs,
-        "routing_strategy": _text,
-        "risk_tolerance": _text,
+        "preferred_exchanges": slugs,
+        "routing_strategy": text,
+        "risk_tolerance": text,
     }
 
     def rows(self) -> Iterable[str]:
@@ -420,12 +304,12 @@ class _Preferences:
 
     def read(self, key: str) -> Values:
         row = TradingPreference.objects.filter(user=user_named(key)).first()
-        return dict.fromkeys(self.fields) if row is None else _read_fields(row, self.fields)
+        return dict.fromkeys(self.fields) if row is None else read_fields(row, self.fields)
 
     def write(self, key: str, values: Values, reason: str, by: User | None) -> None:
         user = user_named(key)
         row = TradingPreference.objects.filter(user=user).first() or TradingPreference(user=user)
-        _write_fields(row, values, reason, by)
+        write_fields(row, values, reason, by)
 
 
 _ALL: tuple[Section, ...] = (

@@ -5,6 +5,7 @@ and records the answers in batches. It wakes on a Celery message and, because a 
 itself. Killing it at any point loses nothing: everything it knows is in the database before it matters.
 """
 
-from execution.services.executor.loop import Executor, ExecutorOptions
+from execution.services.executor.loop import Executor
+from execution.services.executor.options import ExecutorOptions
 
 __all__ = ["Executor", "ExecutorOptions"]

@@ -5,28 +5,27 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
 import uvloop
 from django.db import Error as DatabaseError
 
-from execution.domain import life
 from execution.domain.balance import Load
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED
 from execution.domain.router import Facts
-from execution.exchanges.firi_auth import FiriSigning
 from execution.exchanges.registry import AdapterPool, adapters
 from execution.selectors import facts as facts_selector
 from execution.services import cancel, claims, health
 from execution.services.budgets import Banned, Budgets
 from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.connections import Connections
-from execution.services.executor.checker import Checker, CheckOptions
+from execution.services.executor.checker import Checker
 from execution.services.executor.duties import Duties
+from execution.services.executor.options import ExecutorOptions
 from execution.services.executor.pulse import Pulse
 from execution.services.executor.reconciler import Reconciler
 from execution.services.executor.recorder import Recorder, count
@@ -55,27 +54,6 @@ BUSY_PAUSE_S = 0.005
 
 CHECK_BATCH = 100
 STOP_TIMEOUT_S = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutorOptions:
-    """See routing_platform/env.py for the meaning of each."""
-
-    base_urls: Mapping[str, str]
-    redis_url: str
-    rate_limit_share: float
-    timeout_s: float
-    validity_s: float
-    checks: CheckOptions
-    batch: int
-    max_in_flight: int
-    public_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
-    firi: FiriSigning = field(default_factory=FiriSigning)
-
-    @property
-    def check_after_s(self) -> float:
-        """See `execution.domain.life.orphaned_after_s`."""
-        return life.orphaned_after_s(timeout_s=self.timeout_s, validity_s=self.validity_s)
 
 
 class Executor:

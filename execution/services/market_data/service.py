@@ -11,7 +11,7 @@ from execution.exchanges.registry import AdapterPool
 from execution.selectors.books import books_in_use
 from execution.services import rollups
 from execution.services.budgets import Banned, Budgets
-from execution.services.executor.loop import ExecutorOptions
+from execution.services.executor.options import ExecutorOptions
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import figures
 from execution.services.market_data.feed import BookFeed
