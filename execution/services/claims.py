@@ -55,6 +55,11 @@ class ClaimedSignal:
     preferred: tuple[str, ...] = ()
 
     @property
+    def tried_before(self) -> bool:
+        """Whether orders of it have taken from books already: what was read before them is not there any more."""
+        return self.attempt > 0 or self.parts_made > 0
+
+    @property
     def is_slice(self) -> bool:
         """Whether it is a part that is routed when it is due."""
         return self.parent_id is not None and not self.leg

@@ -1,6 +1,7 @@
 """One signal's decision once its book is at hand: size, order value, reduce-only. No I/O."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,15 @@ from policies.domain.permissions import check_order_size
 from policies.domain.policy import Policy
 from policies.domain.reasons import Denial, Denied, ReasonCode
 from policies.domain.routing import Resolution
+
+READ_ANEW_S = 0.03
+
+
+def book_age_s(policy: Policy, signals: Iterable[ClaimedSignal]) -> float:
+    """How old a book may be that prices these signals. What was traded already is planned again on books read anew."""
+    if any(signal.tried_before for signal in signals):
+        return READ_ANEW_S
+    return float(policy.rules.book_max_age_s)
 
 
 def decide_order(

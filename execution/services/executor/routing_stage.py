@@ -22,7 +22,16 @@ from execution.domain.smart import SmartAnswer
 from execution.selectors.facts import refresh_facts
 from execution.selectors.positions import held_amounts
 from execution.services.claims import ClaimedSignal, WorkingOrder
-from execution.services.deciding import PositionKey, decide_order, denied, expired, position_key, refused, send_now
+from execution.services.deciding import (
+    PositionKey,
+    book_age_s,
+    decide_order,
+    denied,
+    expired,
+    position_key,
+    refused,
+    send_now,
+)
 from execution.services.decisions import Decided, outcomes_of, store_decisions
 from execution.services.executor.slots import Slots
 from execution.services.executor.smart_stage import SmartMember, SmartStage, smart_each
@@ -191,7 +200,7 @@ class RoutingStage:
         batch: _Batch,
     ) -> None:
         exchange, symbol = group
-        max_age_s = float(policy.rules.book_max_age_s)
+        max_age_s = book_age_s(policy, (signal for signal, _, _ in members))
         try:
             book = await self._books.get(exchange, symbol, max_age_s=max_age_s, wait_s=BOOK_WAIT_S)
         finally:

@@ -16,6 +16,7 @@ from execution.domain.smart import Funds, SmartAnswer, is_smart, smart_answer
 from execution.selectors.funds import FundsKey, free_funds
 from execution.selectors.positions import held_amounts
 from execution.services.claims import ClaimedSignal
+from execution.services.deciding import book_age_s
 from execution.services.decisions import Decided
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
@@ -114,7 +115,7 @@ class SmartStage:
         wanted: dict[tuple[str, str], None] = {}
         for signal, _, answer in members:
             wanted |= dict.fromkeys((slug, signal.symbol) for slug in answer.eligible)
-        oldest = min(OLDEST_BOOK_S, float(policy.rules.book_max_age_s))
+        oldest = min(OLDEST_BOOK_S, book_age_s(policy, (signal for signal, _, _ in members)))
         got = await asyncio.gather(*(self._book(slug, symbol, oldest) for slug, symbol in wanted))
         found: dict[str, dict[str, OrderBook]] = defaultdict(dict)
         for (slug, symbol), book in zip(wanted, got, strict=True):
