@@ -5,10 +5,12 @@ from decimal import Decimal as D
 import pytest
 
 from execution.models import ExchangeHealth, FeeTotal, Fill, Order, OrderEvent, Position
+from execution.selectors import facts
 from execution.services.cancel import cancel_open_orders, cancel_order, cancel_signal
 from policies.domain.policy import Scope, TradingStatus
 from policies.models import Exchange, StrategyPolicy
 from policies.services import set_trading_state
+from tests.execution.conftest import BALANCES, add_keys, read_markets
 
 FEE = D("0.001")
 
@@ -251,6 +253,23 @@ def test_a_client_cancels_a_resting_order(platform):
     assert platform.final(signal).reason_code == "CANCELLED_BY_CLIENT"
     (booked,) = platform.ledger()
     assert booked["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("slug", ["kraken", "coinbase"])
+def test_a_cancel_whose_answer_was_lost_ends_although_a_second_one_is_refused(platform, monkeypatch, slug):
+    monkeypatch.setitem(BALANCES, slug, {"USDT": "1000000", "BTC": "10"})
+    add_keys(platform.simulator, platform.user, slug)
+    platform.simulator.control.set_book(slug, "BTC/USDT", bids=[("49990", "5")], asks=[("50010", "5")])
+    read_markets(platform.executor)
+    facts.refresh_facts()
+    signal = platform.submit(exchange=slug, amount="0.1", order_type="limit", limit_price="49000")
+    platform.wait_for(signal, "open")
+
+    platform.simulator.control.queue_fault(slug, "disconnect_after", operation="cancel_order")
+    cancel_signal(signal.pk, by="algo1")
+    platform.executor.wake()
+
+    assert platform.final(signal).reason_code == "CANCELLED_BY_CLIENT"
 
 
 def test_an_operator_cancels_with_a_reason_even_while_halted(platform):

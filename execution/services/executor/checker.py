@@ -58,7 +58,7 @@ class Checker:
         late_s = trait.arrives_late_s
         # As of now: an answer may be long on its way.
         counts = not self._clock.set_within(life.clock_doubt_s(order, self._options, late_s=late_s))
-        report = await adapter.cancel(order.request()) if cancel else None
+        report = await _cancel(order, adapter) if cancel else None
         report = report or await adapter.look_up(order.request())
         if report is None and order.status in IN_DOUBT and not counts:
             return life.after_doubtful_miss(order, _now(), self._options)
@@ -92,7 +92,7 @@ class Checker:
 
     async def _look(self, order: WorkingOrder, adapter: Exchange, *, cancel: bool) -> OrderReport | None:
         try:
-            report = await adapter.cancel(order.request()) if cancel else None
+            report = await _cancel(order, adapter) if cancel else None
             return report or await adapter.look_up(order.request())
         except ExchangeError as e:
             logger.info("follow_unanswered", order=order.id.hex, error=str(e))
@@ -102,6 +102,15 @@ class Checker:
         policy = self._policy()
         credential = policy.credentials.get((order.user_id, order.exchange, order.mode))
         return await self._connections.for_order(policy.exchanges[order.exchange], order.mode, credential)
+
+
+async def _cancel(order: WorkingOrder, adapter: Exchange) -> OrderReport | None:
+    """Ask for it. Some exchanges refuse to cancel what has ended, so whatever they say the order is looked up then."""
+    try:
+        return await adapter.cancel(order.request())
+    except ExchangeError as e:
+        logger.info("cancel_unanswered", order=order.id.hex, exchange=order.exchange, error=str(e))
+        return None
 
 
 def _is_emulated(order: WorkingOrder, trait: Traits) -> bool:
