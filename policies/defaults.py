@@ -111,7 +111,7 @@ ALERT_RULES: tuple[dict[str, Any], ...] = (
     {"name": "Exchange down", "condition": "exchange_down", "for_s": 10, "severity": "critical"},
     {"name": "Order needs a person", "condition": "order_attention", "severity": "critical"},
     {"name": "Orders unknown", "condition": "orders_unknown", "threshold": 120, "severity": "critical"},
-    {"name": "Signals wait", "condition": "queue_age", "threshold": 30, "severity": "critical"},
+    {"name": "Signals wait", "condition": "queue_age", "threshold": 30, "for_s": 10, "severity": "critical"},
     {"name": "Orphan order", "condition": "orphan_order", "severity": "critical"},
     {"name": "Balance differs", "condition": "balance_break", "severity": "critical"},
     {"name": "Account not compared", "condition": "account_unreconciled", "for_s": 60, "severity": "critical"},

@@ -88,7 +88,7 @@ class AlertRuleAdmin(ChangedColumn, PolicyAdmin):
                 meaning.label,
                 meaning.meaning,
                 f" Threshold: {meaning.threshold}." if meaning.threshold else "",
-                f" One alert per {meaning.scope}." if meaning.scope else "",
+                f" Can be limited to one {meaning.scope}." if meaning.scope else "",
             )
             for meaning in MEANINGS.values()
         )

@@ -33,6 +33,7 @@ class Field:
     secret: bool = False
     required: bool = True
     help: str = ""
+    choices: tuple[str, ...] = ()
 
 
 def _matching(pattern: re.Pattern[str], sentence: str) -> Callable[[str], str]:
@@ -122,7 +123,7 @@ FIELDS: Mapping[ChannelKind, tuple[Field, ...]] = {
         Field("sender", "Sender", _matching(_MAIL, "Write one e-mail address.")),
         Field("smtp_host", "Mail server", _host),
         Field("smtp_port", "Port", _port, help="587 for starttls, 465 for tls."),
-        Field("smtp_security", "Encryption", _security, help="starttls, tls or none (only inside one machine)."),
+        Field("smtp_security", "Encryption", _security, help="none: only inside one machine.", choices=SECURITY),
         Field("smtp_user", "User", _plain, required=False, help="Empty: the server asks for none."),
         Field("smtp_password", "Password", _plain, secret=True, required=False),
     ),

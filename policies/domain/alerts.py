@@ -40,7 +40,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A condition for people. `scope`: what one alert is about, and what a rule can be limited to; '': nothing.
+    """A condition for people. `scope`: what a rule can be limited to one of; '': nothing.
 
     `threshold`: what the number means; '': the condition has none.
     """

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from policies.alerts import check_rule, read_target
 from policies.crypto import Unreadable
@@ -38,7 +38,12 @@ class RuleForm(PolicyForm):
         return cleaned
 
 
-def _input(field: Field) -> forms.CharField:
+def _input(field: Field) -> forms.Field:
+    if field.choices:
+        choices = [("", "–"), *((choice, choice) for choice in field.choices)]
+        return forms.ChoiceField(
+            label=field.label, required=False, help_text=field.help, choices=choices, widget=UnfoldAdminSelectWidget
+        )
     attrs = {"autocomplete": "new-password" if field.secret else "off", "spellcheck": "false"}
     widget = UnfoldAdminPasswordWidget if field.secret else UnfoldAdminTextInputWidget
     return forms.CharField(

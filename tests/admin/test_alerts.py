@@ -97,6 +97,22 @@ def test_a_wrong_channel_is_refused_with_a_sentence_and_shows_no_secret(boss, fi
     assert not AlertChannel.objects.exists()
 
 
+def test_a_mail_channel_is_made_with_its_encryption_chosen(boss):
+    body = {
+        "name": "desk", "kind": "email", "enabled": "on", "reason": REASON, "recipients": "desk@example.com",
+        "sender": "platform@example.com", "smtp_host": "smtp.example.com", "smtp_port": "587",
+    }  # fmt: skip
+    assert "This is needed." in shown(boss.post(reverse("admin:policies_alertchannel_add"), body))
+    boss.post(reverse("admin:policies_alertchannel_add"), {**body, "smtp_security": "starttls"})
+
+    channel = AlertChannel.objects.get()
+    edit(boss, "alertchannel", channel.pk, recipients="desk@example.com, night@example.com")
+
+    channel.refresh_from_db()
+    assert (channel.settings["smtp_security"], channel.settings["smtp_host"]) == ("starttls", "smtp.example.com")
+    assert channel.settings["recipients"] == "desk@example.com, night@example.com"
+
+
 def test_a_test_goes_out_by_post_only_and_its_result_is_shown(boss):
     add_channel(boss, address="https://127.0.0.1:9/x")
     channel = AlertChannel.objects.get()

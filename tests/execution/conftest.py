@@ -147,7 +147,7 @@ class Platform:
         )
         return receipt
 
-    def final(self, signal: Signal, within_s: float = 10) -> Signal:
+    def final(self, signal: Signal, within_s: float = 30) -> Signal:
         """The signal once it has ended."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
@@ -162,7 +162,7 @@ class Platform:
         """Submit and wait for the end."""
         return self.final(self.submit(user, **body))
 
-    def wait_for(self, signal: Signal, status: str, within_s: float = 10) -> Order:
+    def wait_for(self, signal: Signal, status: str, within_s: float = 30) -> Order:
         """The signal's newest order once it has this status."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:

@@ -269,6 +269,22 @@ def test_a_signal_that_waits_too_long_is_told(day, clock, status):
     assert Alert.objects.get().subject == "A signal or order waits to be sent"
 
 
+def test_a_slice_waits_from_when_it_is_due_and_a_signal_in_parts_does_not(day, clock):
+    rule("queue_age", threshold=30)
+    parent = world.make_signal(day.sender, "pending", received_at=world.ago(hours=1), parts_made=3)
+    due = clock.at + timedelta(minutes=10)
+    part = {"parent": parent, "part": 3, "allotted": parent.amount, "due_at": due}
+    world.make_signal(day.sender, "pending", received_at=world.ago(hours=1), **part)
+    clock.pass_s(60)
+    look(clock)
+    assert not Alert.objects.exists()
+
+    clock.pass_s(571)
+    look(clock)
+
+    assert Alert.objects.get().subject == "A signal or order waits to be sent"
+
+
 def test_a_rule_waits_for_as_long_as_it_says(day, clock):
     rule("exchange_down", channel(), for_s=60)
     down("okx")

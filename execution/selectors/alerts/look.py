@@ -78,11 +78,12 @@ WHERE outcome = 'refused' AND at > %(hour_ago)s
 SELECT 'rejections', count(*) FILTER (WHERE status = 'rejected'), exchange_id, count(*)::text, '', NULL::timestamptz
 FROM execution_order WHERE created_at > %(minutes_ago)s AND submitted_at IS NOT NULL GROUP BY exchange_id
 """,
-    # Every status by itself, because each has an index of its own.
+    # What is traded in parts comes back between them, however long ago it was received. Each line has its own index.
     Condition.QUEUE_AGE: """
 SELECT 'queue_age', count(*), '', '', '', min(at) FROM (
-    SELECT received_at AS at FROM execution_signal WHERE status = 'pending'
-    UNION ALL SELECT received_at FROM execution_signal WHERE status = 'routing'
+    SELECT received_at AS at FROM execution_signal WHERE status = 'pending' AND due_at IS NULL AND parts_made = 0
+    UNION ALL SELECT due_at FROM execution_signal WHERE status = 'pending' AND due_at <= %(now)s
+    UNION ALL SELECT coalesce(due_at, received_at) FROM execution_signal WHERE status = 'routing' AND parts_made = 0
     UNION ALL SELECT created_at FROM execution_order WHERE status = 'queued') AS waiting
 """,
 }
@@ -114,6 +115,7 @@ def _newest(beats: list[Heartbeat], kind: str) -> datetime | None:
 def _counted(now: datetime, watched: Collection[Condition]) -> dict[str, Any]:
     """The fields of `Look` that are counted from rows."""
     params: dict[str, Any] = {
+        "now": now,
         "minute_ago": now - timedelta(minutes=1),
         "minutes_ago": now - timedelta(minutes=5),
         "hour_ago": now - timedelta(hours=1),
