@@ -1,6 +1,7 @@
 """What the API answers about fees and costs."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -69,7 +70,7 @@ class OrderCostOut(RowOut[OrderCost]):
 
     user = serializers.CharField(source="user.username")
     exchange = serializers.CharField(source="exchange_id")
-    signal = serializers.UUIDField(source="order.signal_id")
+    signal = serializers.SerializerMethodField(help_text="Its signal; of a part, the signal it is a part of.")
     spread_bps = serializers.DecimalField(
         max_digits=14, decimal_places=4, allow_null=True, help_text="The effective spread: twice `arrival_bps`."
     )
@@ -82,6 +83,11 @@ class OrderCostOut(RowOut[OrderCost]):
             "mid_after", "arrival_bps", "spread_bps", "vwap_bps", "reversion_bps", "fees", "fees_bps", "expected_fees",
             "fee_off", "execution_cost", "opportunity_cost", "shortfall", "shortfall_bps", "regret_bps",
         ]  # fmt: skip
+
+    def get_signal(self, row: OrderCost) -> UUID:
+        """What the client knows."""
+        signal = row.order.signal
+        return signal.parent_id or signal.pk
 
 
 def _bps(help_text: str) -> serializers.DecimalField:

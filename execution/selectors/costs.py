@@ -13,7 +13,7 @@ from execution.domain.fee_check import Charged, FeeCheck, check_fee
 from execution.domain.fees import FeeRate
 from execution.domain.orders import Side
 from execution.domain.tca import Part, Whole, combine
-from execution.models import Fill, Order, OrderCost
+from execution.models import Fill, Order, OrderCost, Signal
 from execution.selectors.query import fetch
 
 WINDOWS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -170,6 +170,22 @@ def cost_panel(orders: Sequence[Order]) -> CostPanel | None:
         return None
     parts = [Part(p.cost.filled_amount, p.cost.filled_notional, p.cost.arrival_mid, p.cost.fees) for p in panels]
     return CostPanel(panels, combine(Side(orders[0].side), parts) if len(panels) > 1 else None)
+
+
+MOST_PARTS = 200
+
+
+def parts_cost(parent: Signal) -> CostPanel | None:
+    """What the orders of a signal's parts cost, and all together. Two queries; none for a signal without parts."""
+    if not parent.parts_made:
+        return None
+    orders = (
+        Order.objects.filter(signal__parent=parent)
+        .select_related("cost", "signal")
+        .prefetch_related("fills")
+        .order_by("signal__part", "attempt")
+    )
+    return cost_panel(list(orders[:MOST_PARTS]))
 
 
 def _panel(order: Order, cost: OrderCost) -> OrderPanel:

@@ -42,7 +42,7 @@ def positions(viewer: Viewer) -> QuerySet[Position]:
 
 def costs(viewer: Viewer) -> QuerySet[OrderCost]:
     """What the viewer's orders cost."""
-    return _owned(OrderCost.objects.select_related("user", "order"), viewer)
+    return _owned(OrderCost.objects.select_related("user", "order__signal"), viewer)
 
 
 def credentials(viewer: Viewer) -> QuerySet[ExchangeCredential]:

@@ -11,7 +11,7 @@ from django.db.models import Prefetch, Q
 
 from execution.domain.orders import OrderStatus, SignalStatus
 from execution.models import Decision, Order, Signal
-from execution.selectors.costs import CostPanel, cost_panel
+from execution.selectors.costs import CostPanel, cost_panel, parts_cost
 from execution.selectors.timeline import Entry, signal_timeline
 from policies.display.formats import amount, money
 from policies.domain.numbers import plain
@@ -78,7 +78,7 @@ def read_signal_page(signal: Signal) -> SignalPage:
         doubtful=_doubtful_part(parts) or next((order for order in orders if order.status in _DOUBTFUL), None),
         parts=parts,
         whole=signal.parent,
-        costs=cost_panel(orders),
+        costs=cost_panel(orders) if orders else parts_cost(signal),
     )
 
 

@@ -111,6 +111,20 @@ def test_a_fee_that_is_off_is_named_on_the_signals_page_and_on_the_fees_page(bos
     assert "1.61 USDT" in shown
 
 
+def test_a_signal_in_parts_shows_what_they_cost_one_by_one_and_together(boss, sender):
+    parent = world.make_signal(sender, amount=D("0.1"), parts_made=2)
+    for part, exchange, slippage in ((0, "binance", "1.5"), (1, "kraken", "4.5")):
+        child = world.make_signal(sender, exchange_id=exchange, parent=parent, part=part, leg=True, allotted=D("0.05"))
+        order = world.make_order(child, "filled", mode="live")
+        mid = order.reference_price * (1 - D(slippage) / 10_000)
+        world.cost(order, arrival_bps=D(slippage), arrival_mid=mid)
+
+    shown = text(boss.get(reverse("admin:execution_signal_change", args=[parent.pk])))
+
+    for words in ("part 0 binance", "part 1 kraken", "<td>together</td>", "+3.0</td>"):
+        assert words in shown
+
+
 def test_a_signal_whose_costs_are_not_worked_out_yet_says_so(boss, sender):
     signal = world.make_signal(sender)
     world.make_order(signal, "filled")

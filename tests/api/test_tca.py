@@ -33,6 +33,16 @@ def test_an_orders_costs_are_told_with_the_prices_they_are_measured_against(api,
     assert api.get(f"/api/orders/{row['order']}").json()["signal"] == row["signal"]
 
 
+def test_the_costs_of_a_part_name_the_signal_the_client_sent(api):
+    parent = make_signal(api.user, parts_made=1)
+    child = make_signal(api.user, parent=parent, part=0, allotted="0.05")
+    cost(make_order(child, "filled"))
+
+    (row,) = api.get("/api/tca").json()["results"]
+
+    assert row["signal"] == str(parent.pk)
+
+
 def test_they_are_filtered(api, measured):
     assert only(api, "?exchange=binance&strategy_id=b") == [("binance", "b")]
     assert len(only(api, "?mode=live")) == 3
