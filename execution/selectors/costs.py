@@ -1,7 +1,7 @@
 """What executions cost: by exchange, by strategy, how it is spread, and of one signal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 from execution.domain.fee_check import Charged, FeeCheck, check_fee
 from execution.domain.fees import FeeRate
 from execution.domain.orders import Side
+from execution.domain.regret import regret_bps
 from execution.domain.tca import Part, Whole, combine
-from execution.models import Fill, Order, OrderCost, Signal
+from execution.models import Decision, Fill, Order, OrderCost, Signal
 from execution.selectors.query import fetch
 
 WINDOWS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -157,10 +158,14 @@ class OrderPanel:
 
 @dataclass(frozen=True, slots=True)
 class CostPanel:
-    """What a signal cost: its orders, and all of them together where there are several."""
+    """What a signal cost: its orders, and all of them together where there are several.
+
+    regret_bps: of the whole, against the best on the books that were compared when it was decided.
+    """
 
     orders: tuple[OrderPanel, ...]
     whole: Whole | None
+    regret_bps: Decimal | None = None
 
 
 def cost_panel(orders: Sequence[Order]) -> CostPanel | None:
@@ -175,7 +180,7 @@ def cost_panel(orders: Sequence[Order]) -> CostPanel | None:
 MOST_PARTS = 200
 
 
-def parts_cost(parent: Signal) -> CostPanel | None:
+def parts_cost(parent: Signal, decisions: Sequence[Decision]) -> CostPanel | None:
     """What the orders of a signal's parts cost, and all together. Two queries; none for a signal without parts."""
     if not parent.parts_made:
         return None
@@ -185,7 +190,11 @@ def parts_cost(parent: Signal) -> CostPanel | None:
         .prefetch_related("fills")
         .order_by("signal__part", "attempt")
     )
-    return cost_panel(list(orders[:MOST_PARTS]))
+    panel = cost_panel(list(orders[:MOST_PARTS]))
+    if panel is None or panel.whole is None or len(decisions) != 1:
+        return panel
+    whole = panel.whole
+    return replace(panel, regret_bps=regret_bps(decisions[0].explanation, whole.filled, whole.notional, whole.fees))
 
 
 def _panel(order: Order, cost: OrderCost) -> OrderPanel:

@@ -78,7 +78,7 @@ def read_signal_page(signal: Signal) -> SignalPage:
         doubtful=_doubtful_part(parts) or next((order for order in orders if order.status in _DOUBTFUL), None),
         parts=parts,
         whole=signal.parent,
-        costs=cost_panel(orders) if orders else parts_cost(signal),
+        costs=cost_panel(orders) if orders else parts_cost(signal, decisions),
     )
 
 

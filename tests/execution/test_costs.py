@@ -1,15 +1,20 @@
 """Rows of costs: computed once, whatever happens, and again when asked."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal as D
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from redis import Redis
 
+from execution.domain import shared_book
 from execution.models import Fill, Order, OrderCost
 from execution.services import costs, housekeeping
+from execution.services.costs.mids import mids_now
 from tests.admin import world
 
 MID, LATER = D(50_000), D(50_020)
@@ -165,6 +170,34 @@ def test_more_orders_than_one_batch_are_all_measured_and_rebuilt(sender, monkeyp
     assert costs.measure() == 5
     assert list(costs.rebuild(timezone.now() - timedelta(minutes=1))) == [2, 4, 5]
     assert costs.measure() == 0
+
+
+def test_an_order_that_was_chosen_by_comparing_has_its_regret(sender):
+    order = ended(sender, ("50010", "0.2", "10", "USDT"))
+    offers = [
+        {"exchange": "binance", "fee": "0.001", "asks": [["50010", "1"]], "bids": []},
+        {"exchange": "bybit", "fee": "0", "asks": [["50010", "1"]], "bids": []},
+    ]
+    world.decide(order.signal, explanation={"asked": {"side": "buy"}, "offers": offers})
+    ended(sender, ("50010", "0.2", "10", "USDT"))
+
+    costs.measure()
+
+    assert OrderCost.objects.get(order=order).regret_bps == D("9.9980")
+    assert OrderCost.objects.exclude(order=order).get().regret_bps is None
+
+
+def test_mids_come_from_shared_books_that_are_fresh(db):
+    now, levels = time.time(), {"bids": [["49990", "1"]], "asks": [["50010", "1"]]}
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        for exchange, age in (("binance", 1), ("kraken", 6)):
+            text = shared_book.encode(**levels, received_at=now - age, sequence=None, exchange_time=None)
+            redis.set(shared_book.key_of(exchange, "BTC/USDT"), text, ex=10)
+
+        found = mids_now({"BTC/USDT", "ETH/USDT"})
+
+        redis.delete(*(shared_book.key_of(exchange, "BTC/USDT") for exchange in ("binance", "kraken")))
+    assert found == {("binance", "BTC/USDT"): D(50_000)}
 
 
 def test_an_executed_signal_has_its_costs_measured_by_the_schedule(platform):

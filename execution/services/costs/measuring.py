@@ -15,6 +15,7 @@ from django.utils import timezone
 from execution.domain.fee_check import Charged, check_fee
 from execution.domain.fees import FeeRate
 from execution.domain.orders import Side
+from execution.domain.regret import regret_bps
 from execution.domain.tca import Analysis, Benchmarks, Executed, analyse, reversion_bps
 from execution.models import OrderCost
 from execution.services.costs.mids import Mids, ReadMids, mids_now, no_mids
@@ -55,6 +56,7 @@ class _Order:
     end_mid: Decimal | None
     mid_after: Decimal | None
     asset_prices: str | None
+    explanation: str | None
 
     @property
     def side(self) -> Side:
@@ -84,10 +86,11 @@ class _Fill:
 _ORDERS = """
 SELECT o.id, o.user_id, o.exchange_id, o.mode, s.strategy_id, o.symbol, o.side, o.amount, o.filled_amount,
        o.filled_notional, o.arrival_mid, o.maker_rate, o.taker_rate, o.submitted_at, o.final_at, c.end_mid, c.mid_after,
-       c.asset_prices
+       c.asset_prices, CASE WHEN jsonb_exists(d.explanation, 'asked') THEN d.explanation END
 FROM execution_order o
 JOIN execution_signal s ON s.id = o.signal_id
 LEFT JOIN execution_ordercost c ON c.order_id = o.id
+LEFT JOIN execution_decision d ON d.signal_id = o.signal_id AND d.attempt = o.attempt
 WHERE o.filled_amount > 0 AND o.final_at IS NOT NULL AND (o.final_at, o.id) > (%(since)s, %(after)s::uuid)
       AND (%(again)s OR c.order_id IS NULL OR c.filled_amount <> o.filled_amount)
 ORDER BY o.final_at, o.id LIMIT %(limit)s
@@ -142,7 +145,7 @@ _COLUMNS = (
     "arrival_mid numeric, end_mid numeric, mid_after numeric, asset_prices jsonb, average_price numeric, "
     "fill_rate numeric, fill_ms bigint, arrival_bps numeric, reversion_bps numeric, fees numeric, fees_bps numeric, "
     "expected_fees numeric, fee_off boolean, execution_cost numeric, opportunity_cost numeric, shortfall numeric, "
-    "shortfall_bps numeric, computed_at timestamptz"
+    "shortfall_bps numeric, regret_bps numeric, computed_at timestamptz"
 )
 _NAMES = names_of(_COLUMNS)
 _UPSERT = f"""
@@ -183,7 +186,9 @@ def _row(order: _Order, fills: Sequence[_Fill], now: datetime, seen: Mids) -> di
         Executed(fill.charged.price, fill.charged.amount, check.actual)
         for fill, check in zip(fills, checks, strict=True)
     ]
+    explanation = json.loads(order.explanation) if order.explanation else None
     marks = Benchmarks(order.arrival_mid, order.arrival_mid, end_mid, mid_after=order.mid_after)
+    found = analyse(order.side, order.amount, executed or [order.as_one_fill()], marks)
     filled_at = max((fill.at for fill in fills), default=order.at)
     return {
         "order_id": order.id,
@@ -207,7 +212,8 @@ def _row(order: _Order, fills: Sequence[_Fill], now: datetime, seen: Mids) -> di
         "expected_fees": _total([check.expected for check in checks]),
         "fee_off": _any_off([check.off for check in checks]),
         "computed_at": now,
-        **_figures(analyse(order.side, order.amount, executed or [order.as_one_fill()], marks)),
+        **_figures(found),
+        "regret_bps": _rounded(regret_bps(explanation, order.filled, order.notional, found.fees), BPS_PLACES),
     }
 
 

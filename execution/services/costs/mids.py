@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
-from execution.selectors.books import shared_books
+from execution.selectors.books import books_of
 
 MAX_AGE_S = 5.0
 Mids = Mapping[tuple[str, str], Decimal]
@@ -16,12 +16,8 @@ ReadMids = Callable[[Collection[str]], Mids]
 def mids_now(symbols: Collection[str]) -> Mids:
     """Of all exchanges whose book of a pair is at most MAX_AGE_S old; the others are missing."""
     oldest = time.time() - MAX_AGE_S
-    return {
-        (exchange, symbol): book.mid
-        for symbol in symbols
-        for exchange, book in shared_books(symbol).items()
-        if book.received_at >= oldest and book.is_usable()
-    }
+    found = books_of(symbols)
+    return {key: book.mid for key, book in found.items() if book.received_at >= oldest and book.is_usable()}
 
 
 def no_mids(_: Collection[str]) -> Mids:
