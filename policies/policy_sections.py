@@ -110,6 +110,7 @@ class _RoutingSettings:
             "smart_route", "smart_needs_balance",
             "on_extra_precision", "max_slippage_bps", "price_collar_bps", "book_max_age_s", "signal_max_age_s",
             "twap_above", "twap_slices", "twap_horizon_s", "schedule_jitter", "passive_horizon_s",
+            "arbitrage_min_profit_bps", "arbitrage_max_notional",
         ),
     )  # fmt: skip
 

@@ -188,6 +188,8 @@ def _rules() -> RoutingRules:
         twap_horizon_s=row.twap_horizon_s,
         schedule_jitter=row.schedule_jitter,
         passive_horizon_s=row.passive_horizon_s,
+        arbitrage_min_profit_bps=row.arbitrage_min_profit_bps,
+        arbitrage_max_notional=row.arbitrage_max_notional,
     )
 
 

@@ -19,7 +19,7 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Every one through `admin_view`: nobody sees them without logging in."""
-        from execution.admin import attention, costs, desk, exchange_status, halt, record
+        from execution.admin import arbitrage, attention, costs, desk, exchange_status, halt, record
 
         views = (
             ("desk/part/", desk.desk_part, "desk_part"),
@@ -31,6 +31,8 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             ("exchange-status/history/", exchange_status.exchange_status_history, "exchange_status_history"),
             ("costs/", costs.costs, "costs"),
             ("fees/", costs.fees, "fees"),
+            ("arbitrage/", arbitrage.arbitrage, "arbitrage"),
+            ("arbitrage/part/", arbitrage.arbitrage_part, "arbitrage_part"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),
             ("denials/", record.denials, "denials"),

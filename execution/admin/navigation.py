@@ -104,6 +104,7 @@ def _routing(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
     chains, variant = (count.chains_nowhere, "danger") if count.chains_nowhere else (count.chains_elsewhere, "warning")
     return [
         _item(request, "Exchange status", "monitoring", "exchange_status", SEES_DESK, badge=count.exchanges),
+        _item(request, "Arbitrage", "compare_arrows", "arbitrage", SEES_DESK),
         _model(request, "Exchanges", "account_balance", "policies_exchange"),
         _model(request, "Strategies", "conversion_path", "policies_strategypolicy"),
         _model(request, "Failover chains", "low_priority", "policies_failoverchain", chains, variant),

@@ -3,7 +3,7 @@
 from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from execution.api import cost_views, exchange_views, price_views, views, webhook_views
+from execution.api import arbitrage_views, cost_views, exchange_views, price_views, views, webhook_views
 
 _ID = r"(?P<{}>[0-9a-f-]{{32,36}})"
 _SIGNAL, _ORDER = _ID.format("signal_id"), _ID.format("order_id")
@@ -24,6 +24,8 @@ urlpatterns = [
     re_path(r"^execute/?$", views.ExecuteView.as_view(), name="execute"),
     re_path(r"^exchanges/status/?$", exchange_views.ExchangeStatusView.as_view(), name="exchange-status"),
     re_path(r"^prices/best/?$", price_views.BestPriceView.as_view(), name="best-price"),
+    re_path(r"^arbitrage/opportunities/?$", arbitrage_views.OpportunitiesView.as_view(), name="arbitrage"),
+    re_path(r"^arbitrage/execute/?$", arbitrage_views.ExecuteArbitrageView.as_view(), name="arbitrage-execute"),
     re_path(r"^markets/?$", exchange_views.MarketsView.as_view(), name="markets"),
     re_path(
         r"^webhooks/tradingview/(?P<token>[^/]+)/?$", webhook_views.TradingViewWebhookView.as_view(), name="tradingview"

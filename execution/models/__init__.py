@@ -1,6 +1,7 @@
 """Rows that the machine writes: signals, decisions, orders, fills, positions, health, markets."""
 
 from execution.models.alert import Alert, AlertDelivery
+from execution.models.arbitrage import ArbitrageOpportunity
 from execution.models.balance import AccountBalance
 from execution.models.breaker import CircuitBreaker
 from execution.models.costs import AccountFee, OrderCost
@@ -21,6 +22,7 @@ __all__ = [
     "Alert",
     "AlertDelivery",
     "AccountBalance",
+    "ArbitrageOpportunity",
     "BalanceCheck",
     "BalanceMark",
     "BookBreak",

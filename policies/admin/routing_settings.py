@@ -41,6 +41,7 @@ class RoutingSettingsAdmin(PolicyAdmin):
             {"fields": ("twap_above", "twap_slices", "twap_horizon_s", "schedule_jitter", "passive_horizon_s")},
         ),
         ("Freshness", {"fields": ("book_max_age_s", "signal_max_age_s")}),
+        ("Arbitrage", {"fields": ("arbitrage_min_profit_bps", "arbitrage_max_notional")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

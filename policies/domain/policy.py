@@ -212,6 +212,8 @@ class RoutingRules:
     twap_horizon_s: int = 600
     schedule_jitter: Decimal = Decimal("0.2")
     passive_horizon_s: int = 30
+    arbitrage_min_profit_bps: Decimal = Decimal(5)
+    arbitrage_max_notional: Decimal = Decimal(1000)
 
 
 @dataclass(frozen=True, slots=True)

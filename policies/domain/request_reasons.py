@@ -75,6 +75,11 @@ REQUEST_REASONS: dict[str, tuple[str, str, str]] = {
         "A bug.",
         "Retry with the same idempotency key; report the time.",
     ),
+    "ARBITRAGE_OFF": (
+        "Arbitrage is found and shown here, and not traded. Nothing was sent.",
+        "There is no switch for it yet: its orders are not atomic.",
+        "Send the orders of an opportunity as signals of your own.",
+    ),
     "WEBHOOK_SIGNATURE": (
         "There is no such webhook, or the signature is missing or wrong.",
         "Another secret, or a body that was changed after it was signed.",

@@ -144,6 +144,22 @@ class RoutingSettings(models.Model):
         validators=[MinValueValidator(2), MaxValueValidator(86_400)],
         help_text="Seconds that a passive order rests at the best price before the rest of it takes what there is.",
     )
+    arbitrage_min_profit_bps = models.DecimalField(
+        "least arbitrage profit",
+        max_digits=7,
+        decimal_places=2,
+        default=Decimal(5),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(2000))],
+        help_text="In basis points of the cost, after all fees. What earns less is not shown.",
+    )
+    arbitrage_max_notional = models.DecimalField(
+        "largest arbitrage",
+        max_digits=18,
+        decimal_places=2,
+        default=Decimal(1000),
+        validators=[MinValueValidator(Decimal(1))],
+        help_text="In the currency that is paid with: opportunities are sized for at most this cost.",
+    )
 
     history = HistoricalRecords()
 

@@ -17,6 +17,8 @@ PAGES = (
     "exchange_status_history",
     "costs",
     "fees",
+    "arbitrage",
+    "arbitrage_part",
     "banner",
     "halt",
     "denials",

@@ -14,6 +14,7 @@ from execution.services import prices
 from execution.services.prices import PriceCache, Statistics, best_prices
 from policies import snapshot
 from policies.models import Exchange
+from tests.execution.test_book_cache import forget_books
 
 SYMBOL = "BTC/USDT"
 
@@ -23,10 +24,9 @@ def redis(monkeypatch):
     monkeypatch.setattr(books, "_without_redis_until", 0.0)
     prices.prices.forget()
     with Redis.from_url(settings.REDIS_URL) as client:
-        names = list(client.scan_iter("book:*"))
-        if names:
-            client.delete(*names)
+        forget_books(client)
         yield client
+        forget_books(client)
 
 
 def share(redis, exchange, *levels, age_s=0.0, symbol=SYMBOL):

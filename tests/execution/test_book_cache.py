@@ -31,10 +31,16 @@ def _redis_is_trusted(monkeypatch) -> None:
 @pytest.fixture
 def redis() -> Iterator[Redis]:
     with Redis.from_url(settings.REDIS_URL) as client:
-        names = list(client.scan_iter("book:*"))
-        if names:
-            client.delete(*names)
+        forget_books(client)
         yield client
+        forget_books(client)
+
+
+def forget_books(client: Redis) -> None:
+    """Drop all shared books: other tests must not trade on them."""
+    names = list(client.scan_iter("book:*"))
+    if names:
+        client.delete(*names)
 
 
 def share(redis: Redis, exchange: str, age_s: float, ask: float = 60_000.0, symbol: str = SYMBOL) -> None:

@@ -26,6 +26,7 @@ from policies.models import Exchange
 from routing_platform.local.paths import BASE_DIR
 from routing_platform.local.stack import free_port
 from tests.execution.conftest import forget_budgets
+from tests.execution.test_book_cache import forget_books
 from tests.stack.conftest import database_url
 
 STREAMED = ("binance", "bybit", "kraken")
@@ -122,16 +123,11 @@ def listed(transactional_db: None) -> None:
 @pytest.fixture
 def redis() -> Iterator[Redis]:
     with Redis.from_url(settings.REDIS_URL) as client:
-        _forget(client)
+        forget_books(client)
+        forget_budgets()
         yield client
-        _forget(client)
-
-
-def _forget(client: Redis) -> None:
-    names = list(client.scan_iter("book:*"))
-    if names:
-        client.delete(*names)
-    forget_budgets()
+        forget_books(client)
+        forget_budgets()
 
 
 @pytest.fixture

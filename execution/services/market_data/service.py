@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from django.db import DatabaseError
+from django.utils import timezone
 
 from execution.exchanges.registry import AdapterPool
 from execution.selectors.books import books_in_use
-from execution.services import rollups
+from execution.services import arbitrage, rollups
 from execution.services.budgets import Banned, Budgets
 from execution.services.executor.options import ExecutorOptions
 from execution.services.executor.threads import DatabaseThreads
@@ -22,6 +23,8 @@ logger = structlog.get_logger(__name__)
 PAIRS_EVERY_S = 3.0
 FIGURES_EVERY_S = 1.0
 SAW_EVERY_S = 5.0
+ARBITRAGE_EVERY_S = 1.0
+PRUNE_EVERY_S = 600.0
 STOP_WITHIN_S = 5.0
 
 
@@ -50,6 +53,8 @@ class MarketData:
         self._spawn(self._every(PAIRS_EVERY_S, self._choose_pairs))
         self._spawn(self._every(FIGURES_EVERY_S, self._count))
         self._spawn(self._every(SAW_EVERY_S, self._tell_ages))
+        self._spawn(self._every(ARBITRAGE_EVERY_S, self._look_for_arbitrage))
+        self._spawn(self._every(PRUNE_EVERY_S, self._prune))
         try:
             await stop.wait()
         finally:
@@ -90,6 +95,12 @@ class MarketData:
         now = time.time()
         ages = {slug: min(found.values()) for slug, feed in self._feeds.items() if (found := feed.ages(now))}
         await self._database.run(rollups.saw_books, ages)
+
+    async def _look_for_arbitrage(self) -> None:
+        await self._database.run(arbitrage.scan_and_store, self._always)
+
+    async def _prune(self) -> None:
+        await self._database.run(arbitrage.prune, timezone.now())
 
     async def _every(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
         while True:
