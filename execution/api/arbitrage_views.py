@@ -1,6 +1,6 @@
 """What would earn money at the books as they are."""
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from execution.api import serializers as out
+from execution.api.auth import Client
 from execution.api.errors import ApiError
 from execution.api.serializers import exact
 from execution.selectors.arbitrage import opportunities
@@ -56,7 +57,7 @@ class OpportunitiesView(APIView):
     @extend_schema(responses={200: OpportunityOut(many=True)})
     def get(self, request: Request) -> Response:
         """What is there now, the most profitable first. For staff and for users who may trade."""
-        client = request.user
+        client = cast("Client", request.user)
         permission = current_policy().permissions.get(client.pk)
         if not client.sees_all and (permission is None or not permission.enabled):
             raise ApiError(403, ReasonCode.NO_PERMISSION)

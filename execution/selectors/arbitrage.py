@@ -60,4 +60,5 @@ def _share(row: ArbitrageOpportunity, held: Held) -> Decimal | None:
         needs.append(((row.sell_exchange, base), row.amount))
     if not held:
         return None
-    return min(Decimal(1), *(held.get(key, Decimal(0)) / needed for key, needed in needs))
+    shares: list[Decimal] = [held.get(key, Decimal(0)) / needed for key, needed in needs]
+    return min(Decimal(1), *shares)

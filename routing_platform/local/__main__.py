@@ -100,7 +100,7 @@ def _start(options: argparse.Namespace, *, once: bool, play: bool) -> bool:
     with console.status("preparing the database …"):
         installed = installation.prepare_database()
     with ExitStack() as context:
-        with console.status("starting exchanges, web, worker and beat …"):
+        with console.status("starting exchanges, web, worker, beat and market data …"):
             stack = context.enter_context(
                 running_stack(
                     port=0 if once else options.port,
