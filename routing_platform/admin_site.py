@@ -19,7 +19,16 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Every one through `admin_view`: nobody sees them without logging in."""
-        from execution.admin import arbitrage, attention, costs, desk, exchange_status, halt, record
+        from execution.admin import (
+            arbitrage,
+            attention,
+            costs,
+            desk,
+            exchange_status,
+            halt,
+            record,
+            route_preview,
+        )
 
         views = (
             ("desk/part/", desk.desk_part, "desk_part"),
@@ -33,6 +42,7 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             ("fees/", costs.fees, "fees"),
             ("arbitrage/", arbitrage.arbitrage, "arbitrage"),
             ("arbitrage/part/", arbitrage.arbitrage_part, "arbitrage_part"),
+            ("route-preview/", route_preview.route_preview, "route_preview"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),
             ("denials/", record.denials, "denials"),

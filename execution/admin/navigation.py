@@ -107,8 +107,11 @@ def _routing(request: HttpRequest, count: Badges) -> list[dict[str, Any]]:
         _item(request, "Arbitrage", "compare_arrows", "arbitrage", SEES_DESK),
         _model(request, "Exchanges", "account_balance", "policies_exchange"),
         _model(request, "Strategies", "conversion_path", "policies_strategypolicy"),
+        _item(request, "Route preview", "travel_explore", "route_preview", SEES_DESK),
+        _model(request, "Routing strategies", "balance", "policies_routingstrategy"),
         _model(request, "Failover chains", "low_priority", "policies_failoverchain", chains, variant),
         _model(request, "Trading permissions", "person_check", "policies_tradingpermission"),
+        _model(request, "Preferences", "favorite", "policies_tradingpreference"),
         _model(request, "Routing settings", "tune", "policies_routingsettings"),
     ]
 

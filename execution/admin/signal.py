@@ -18,7 +18,9 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from execution.admin.pages import page
+from execution.admin.route_charts import book_chart
 from execution.admin.searching import BigTableAdmin, ReasonFilter, id_begins, recently, user_named, with_key
+from execution.display.explained import panel
 from execution.display.words import SIGNAL_WORDS, order_tone, signal_word
 from execution.models import Signal
 from execution.selectors.signal_page import as_api_call, read_signal_page
@@ -93,6 +95,8 @@ class SignalAdmin(BigTableAdmin):
         signal = find_or_404(rows, object_id)
         told = read_signal_page(signal)
         now = timezone.now()
+        panels = {made.decision.pk: panel(made.decision.explanation) for made in told.decisions}
+        charts = {pk: book_chart(shown) for pk, shown in panels.items() if shown is not None}
         text, tone = SIGNAL_WORDS[signal.status] if told.doubtful is None else order_tone(told.doubtful, now)
         return page(
             request,
@@ -104,6 +108,8 @@ class SignalAdmin(BigTableAdmin):
             base=signal.symbol.partition("/")[0],
             quote=signal.symbol.partition("/")[2],
             told=told,
+            panels=panels,
+            charts=charts,
             word=text,
             tone=tone,
             api_call=as_api_call(signal, request.build_absolute_uri("/api/signals")),

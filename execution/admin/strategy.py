@@ -103,6 +103,8 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
     def goes_to(self, row: StrategyPolicy) -> str:
         if row.route_by == RouteBy.ONE_EXCHANGE:
             return row.exchange_id
+        if RouteBy(row.route_by).is_smart and not row.balanced_over:
+            return f"{row.route_by.replace('_', ' ')}: all exchanges"
         return f"{row.route_by.replace('_', ' ')}: {', '.join(sorted(row.balanced_over))}"
 
     @display(description="Answer now")  # type: ignore[untyped-decorator]

@@ -94,6 +94,17 @@ class CandidateOut(serializers.Serializer[Any]):
     )
 
 
+class PartOfPlanOut(serializers.Serializer[Any]):
+    """What one exchange would get. Numbers as exact text."""
+
+    exchange = serializers.CharField()
+    amount = serializers.CharField(help_text="Base units.")
+    price = serializers.CharField(help_text="Expected on average, before fees.")
+    notional = serializers.CharField(help_text="Expected quote units, before fees.")
+    fee = serializers.CharField(help_text="Expected, in quote units.")
+    limit_price = serializers.CharField(help_text="The worst that would be paid.")
+
+
 class RouteOut(serializers.Serializer[Any]):
     """Where a signal would go now. Nothing was stored, nothing is sent."""
 
@@ -109,6 +120,31 @@ class RouteOut(serializers.Serializer[Any]):
     warning = serializers.CharField(allow_blank=True)
     candidates = CandidateOut(many=True)
     policy_version = serializers.IntegerField()
+    parts = PartOfPlanOut(many=True, help_text="Of a smart route: what each exchange would get.")
+    explanation = serializers.JSONField(
+        allow_null=True, help_text="Of a smart route: books, bounds, costs and points by exchange; see docs/routing.md."
+    )
+
+
+class RoutingStatsOut(serializers.Serializer[Any]):
+    """How routing did in a window. Shares and times are null where nothing was counted."""
+
+    window_s = serializers.IntegerField()
+    decisions = serializers.IntegerField(help_text="At most the latest 50,000 are counted.")
+    denied = serializers.IntegerField()
+    failovers = serializers.IntegerField(help_text="Decisions that left their primary.")
+    attempts_after_the_first = serializers.IntegerField()
+    smart = serializers.IntegerField()
+    cache_hits = serializers.IntegerField(help_text="Smart choices that were made a moment before from the same books.")
+    split = serializers.IntegerField(help_text="Orders sent in parts.")
+    split_saved_bps = serializers.FloatField(
+        allow_null=True, help_text="What the best single exchange would have cost more, on average."
+    )
+    took_p50_ms = serializers.FloatField(allow_null=True, help_text="Claim of the signals to the decision.")
+    took_p99_ms = serializers.FloatField(allow_null=True)
+    success_rate = serializers.FloatField(allow_null=True, help_text="Ended signals, not denied, with a fill.")
+    by_exchange = serializers.DictField(child=serializers.IntegerField())
+    by_ordering = serializers.DictField(child=serializers.IntegerField())
 
 
 class FillOut(RowOut[Fill]):
@@ -149,7 +185,7 @@ class DecisionOut(RowOut[Decision]):
         model = Decision
         fields = [
             "attempt", "decided_at", "policy_version", "source", "primary", "exchange", "ordering", "method",
-            "mode", "reason_code", "detail", "warning", "candidates",
+            "mode", "reason_code", "detail", "warning", "candidates", "router", "explanation",
         ]  # fmt: skip
 
 

@@ -3,7 +3,15 @@
 from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from execution.api import arbitrage_views, cost_views, exchange_views, price_views, views, webhook_views
+from execution.api import (
+    arbitrage_views,
+    cost_views,
+    exchange_views,
+    price_views,
+    route_views,
+    views,
+    webhook_views,
+)
 
 _ID = r"(?P<{}>[0-9a-f-]{{32,36}})"
 _SIGNAL, _ORDER = _ID.format("signal_id"), _ID.format("order_id")
@@ -20,7 +28,8 @@ urlpatterns = [
     re_path(r"^tca/?$", cost_views.TcaView.as_view(), name="tca"),
     re_path(r"^tca/summary/?$", cost_views.TcaSummaryView.as_view(), name="tca-summary"),
     re_path(r"^fees/?$", cost_views.FeesView.as_view(), name="fees"),
-    re_path(r"^route/?$", views.RouteView.as_view(), name="route"),
+    re_path(r"^route/?$", route_views.RouteView.as_view(), name="route"),
+    re_path(r"^routing/stats/?$", route_views.RoutingStatsView.as_view(), name="routing-stats"),
     re_path(r"^execute/?$", views.ExecuteView.as_view(), name="execute"),
     re_path(r"^exchanges/status/?$", exchange_views.ExchangeStatusView.as_view(), name="exchange-status"),
     re_path(r"^prices/best/?$", price_views.BestPriceView.as_view(), name="best-price"),

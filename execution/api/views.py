@@ -18,12 +18,9 @@ from execution.api.auth import client_of
 from execution.api.errors import ApiError, from_validation
 from execution.api.signal_input import MAX_BATCH, BatchIn, SignalIn, parse_signal
 from execution.domain.orders import SIGNAL_FINAL, OrderStatus, SignalStatus
-from execution.domain.router import Answer, Question, Refused
 from execution.models import Signal
 from execution.selectors import owned
-from execution.services import routing
 from execution.services.cancel import cancel_order, cancel_signal
-from execution.services.decisions import candidate_body
 from execution.services.intake import NewSignal, Outcome, Receipt, store_signals
 from execution.services.waiting import final_waiter
 from policies.domain.reasons import ReasonCode
@@ -137,22 +134,6 @@ class SignalCancelView(APIView):
         return Response(out.SignalOut(signal).data, status=200 if status in SIGNAL_FINAL else 202)
 
 
-class RouteView(APIView):
-    """Preview a route."""
-
-    scopes = {"POST": "read"}
-
-    @extend_schema(request=SignalIn, responses={200: out.RouteOut})
-    def post(self, request: Request) -> Response:
-        """Where this signal would go now, and why not elsewhere. Nothing is stored, nothing is sent."""
-        signal = parse_signal(request.data)
-        question = Question(
-            client_of(request).pk, signal.symbol, signal.strategy_id, signal.requested_exchange, signal.requested_mode
-        )
-        policy, answer = routing.answer(question)
-        return Response(out.RouteOut(_route_body(policy.version, answer)).data)
-
-
 class ExecuteView(APIView):
     """Submit a signal and wait for its end."""
 
@@ -244,25 +225,6 @@ class PositionsView(APIView):
     def get(self, request: Request) -> Response:
         """What your fills add up to, per exchange and pair."""
         return Response(out.PositionOut(owned.positions(client_of(request)), many=True).data)
-
-
-def _route_body(policy_version: int, answer: Answer | Refused) -> dict[str, Any]:
-    resolution = answer.resolution
-    body: dict[str, Any] = {
-        "exchange": "",
-        "source": resolution.source.value if resolution else "",
-        "primary": resolution.exchange if resolution else "",
-        "ordering": answer.ordering,
-        "mode": "",
-        "code": "",
-        "detail": "",
-        "warning": "",
-        "candidates": [candidate_body(candidate) for candidate in answer.candidates],
-        "policy_version": policy_version,
-    }
-    if isinstance(answer, Refused):
-        return body | {"code": answer.denial.code.value, "detail": answer.denial.detail}
-    return body | {"exchange": answer.exchange, "mode": answer.mode.value, "warning": answer.warning}
 
 
 def _parse(request: Request) -> NewSignal:

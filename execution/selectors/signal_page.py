@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,16 +145,20 @@ def _fees(orders: list[Order]) -> str:
 
 
 def _table(decision: Decision) -> DecisionTable:
-    rows = tuple(
+    return DecisionTable(decision, candidate_rows(decision.candidates, decision.exchange))
+
+
+def candidate_rows(candidates: Iterable[Mapping[str, Any]], chosen: str) -> tuple[CandidateRow, ...]:
+    """Every exchange with its answer in words. chosen: the exchange that got the whole order, if one did."""
+    return tuple(
         CandidateRow(
             exchange=str(row.get("exchange", "")),
             code=str(row.get("code", "")),
             sentence=_candidate_sentence(row),
-            chosen=bool(decision.exchange) and row.get("exchange") == decision.exchange,
+            chosen=bool(chosen) and row.get("exchange") == chosen,
         )
-        for row in decision.candidates
+        for row in candidates
     )
-    return DecisionTable(decision, rows)
 
 
 def _candidate_sentence(row: Mapping[str, Any]) -> str:

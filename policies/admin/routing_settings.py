@@ -35,6 +35,7 @@ class RoutingSettingsAdmin(PolicyAdmin):
                 )
             },
         ),
+        ("Smart routing", {"fields": ("smart_route", "smart_needs_balance")}),
         ("Size and price", {"fields": ("on_extra_precision", "max_slippage_bps", "price_collar_bps")}),
         (
             "Trading over time",

@@ -1,6 +1,6 @@
 """The admin's formats as template filters: `{{ order.filled_amount|amount }}`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -102,6 +102,12 @@ def spaced(word: str) -> str:
 def quote_of(symbol: str) -> str:
     """What a pair is priced in."""
     return symbol.partition("/")[2]
+
+
+@register.filter
+def at(mapping: Mapping[Any, Any], key: object) -> Any:
+    """What is there under a key that a variable holds; None if nothing is."""
+    return mapping.get(key)
 
 
 @register.filter

@@ -21,6 +21,7 @@ PAGES = (
     "arbitrage_part",
     "banner",
     "halt",
+    "route_preview",
     "denials",
     "changes",
     "reasons",

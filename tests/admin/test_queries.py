@@ -36,6 +36,8 @@ LISTS = (
     "policies_strategypolicy",
     "policies_failoverchain",
     "policies_tradingpermission",
+    "policies_tradingpreference",
+    "policies_routingstrategy",
     "policies_tradingstate",
     "policies_exchangecredential",
     "policies_apitoken",

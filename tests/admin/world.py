@@ -7,11 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
+from django.db.models import F
 from django.utils import timezone
 
-from execution.domain.orders import FINAL, OrderStatus, SignalStatus
+from execution.domain.book import OrderBook
+from execution.domain.choosing import Ask, Verdict, choose
+from execution.domain.explained import explain
+from execution.domain.market import Market as PairRules
+from execution.domain.orders import FINAL, OrderStatus, Side, SignalStatus
+from execution.domain.prepared import Depths
 from execution.domain.queues import QUEUES, canary_name
 from execution.domain.rollups import BUCKETS, bucket_of
+from execution.domain.scoring import Offer
 from execution.models import (
     AccountFee,
     Alert,
@@ -39,7 +46,9 @@ from execution.models import (
 )
 from execution.services.reconcile import epoch
 from policies.alerts import store_channel
-from policies.domain.policy import Mode, Scope, TradingStatus
+from policies.domain.policy import Mode, RouteBy, Scope, TradingStatus
+from policies.domain.reasons import ReasonCode
+from policies.domain.smart import INSTALLED
 from policies.models import (
     AlertChannel,
     AlertRule,
@@ -49,6 +58,7 @@ from policies.models import (
     OrderSizeLimit,
     StrategyPolicy,
     TradingPermission,
+    TradingPreference,
     Webhook,
 )
 from policies.services import create_token, set_frozen, set_trading_state, store_credential
@@ -150,6 +160,31 @@ def decide(signal: Signal, chosen: str = "binance", **kwargs: Any) -> Decision:
         **kwargs,
     }
     return Decision.objects.create(signal=signal, **values)
+
+
+def split_books() -> dict[str, OrderBook]:
+    """Four exchanges' books of BTC/USDT that are worth a split."""
+    books = {}
+    for number, (slug, step) in enumerate((("binance", "0.9"), ("bybit", "1.4"), ("okx", "1.1"), ("kraken", "2.6"))):
+        ask = PRICES["BTC/USDT"] + number * Decimal("1.7")
+        asks = [(ask + n * Decimal(step), Decimal("0.18") + n * Decimal("0.05")) for n in range(24)]
+        bids = [(ask - Decimal("3.2") - n * Decimal(step), Decimal("0.2")) for n in range(24)]
+        books[slug] = OrderBook("BTC/USDT", bids, asks, timezone.now().timestamp() - 0.12, sequence=88_120 + number)
+    return books
+
+
+def split_explanation(amount: str = "4.5") -> dict[str, Any]:
+    """A real choice over those books, as it is stored."""
+    fees = {"binance": "0.001", "bybit": "0.001", "okx": "0.001", "kraken": "0.0026"}
+    market = PairRules("BTC/USDT", Decimal("0.1"), Decimal("0.00001"), Decimal("0.0001"), None, Decimal(5))
+    offers = [
+        Offer(slug, book, market, Decimal(fees[slug]), Decimal(400_000), latency_ms=41.0, age_s=0.12)
+        for slug, book in split_books().items()
+    ]
+    by = RouteBy.OPTIMAL_SPLIT
+    ask = Ask(by, INSTALLED[by.value], Side.BUY, Decimal(amount), None, Decimal(100))
+    out = {"kucoin": Verdict("kucoin", ReasonCode.BALANCE_UNKNOWN, "The free balance there is not known.")}
+    return explain("BTC/USDT", ask, offers, out, choose(ask, offers, Depths()))
 
 
 _PATH = {
@@ -347,6 +382,7 @@ def calm_day(minutes: int = 6) -> World:
         ("grid_sol", "bybit", "sandbox"),
     ):
         StrategyPolicy.objects.create(strategy_id=name, exchange_id=slug, mode=mode, notes="Runs on the first cluster.")
+    TradingPreference.objects.create(user=sender, preferred_exchanges=["binance", "okx"], risk_tolerance="low")
     create_token(user=sender, name="strategy engine", scopes=["read", "trade"], by=None)
     webhook(sender, "breakout", last_used_at=ago(minutes=3))
     store_credential(
@@ -760,3 +796,20 @@ def night(by: User) -> World:
     for n in range(12):
         failover(world.sender, "binance", ("bybit", "kucoin")[n % 2], minutes=n + 0.5)
     return world
+
+
+def list_pairs(*symbols: str) -> None:
+    """Every exchange lists these pairs."""
+    for slug in Exchange.objects.values_list("slug", flat=True):
+        for symbol in symbols:
+            Market.objects.update_or_create(
+                exchange_id=slug,
+                symbol=symbol,
+                defaults={
+                    "tick": Decimal("0.1"),
+                    "lot": Decimal("0.00001"),
+                    "min_amount": Decimal("0.0001"),
+                    "min_notional": Decimal(5),
+                },
+            )
+    ExchangeHealth.objects.update(markets_version=F("markets_version") + 1)

@@ -5,6 +5,7 @@ pytest tests/browser/screenshots.py        (writes to .local/screenshots, or to 
 
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from playwright.sync_api import Page
 
 from execution.models import Order, OrderCost, Orphan, Reconciliation
 from execution.selectors import status_page
+from execution.services import preview
 from policies.models import FailoverChain, StrategyPolicy, TradingPermission, TradingState
 from tests.admin import world
 
@@ -138,6 +140,22 @@ def test_bad_day(shoot: Callable[..., Page], boss: User) -> None:
     world.three_halts(boss)
     shoot(boss, "/admin/policies/tradingstate/", "kill-switch-halts")
     shoot(boss, "/admin/execution/signal/?q=zzzzzz", "banner-empty")
+
+
+def test_routing(shoot: Callable[..., Page], boss: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A smart route asked about, and on the page of a signal."""
+    day = world.calm_day(8)
+    world.list_pairs("BTC/USDT")
+    monkeypatch.setattr(preview, "books_now", lambda symbol, slugs, oldest: world.split_books())
+    signal = world.make_signal(day.sender, "executing", amount=Decimal("4.5"))
+    world.decide(signal, "", source="smart", ordering="optimal_split", explanation=world.split_explanation())
+    asked = f"user={day.sender.pk}&symbol=BTC/USDT&side=buy&amount=0.05&routing=optimal_split"
+    shoot(boss, "/admin/route-preview/", "preview-empty")
+    shoot(boss, f"/admin/route-preview/?{asked}", "preview")
+    shoot(boss, f"/admin/execution/signal/{signal.pk}/change/", "signal-split")
+    shoot(boss, "/admin/policies/routingstrategy/", "routing-strategies")
+    shoot(boss, "/admin/policies/routingstrategy/optimal_split/change/", "routing-strategy")
+    shoot(boss, f"/admin/policies/tradingpreference/{day.sender.trading_preference.pk}/change/", "preference")
 
 
 def test_attention(shoot: Callable[..., Page], boss: User) -> None:

@@ -32,6 +32,8 @@ LOOK = (
     "policies.view_failoverchain",
     "policies.view_failoverstep",
     "policies.view_tradingpermission",
+    "policies.view_tradingpreference",
+    "policies.view_routingstrategy",
     "policies.view_ordersizelimit",
     "policies.view_tradingstate",
 )
@@ -63,6 +65,9 @@ DECIDE = (
     "policies.change_feetier",
     "policies.delete_feetier",
     "policies.change_routingsettings",
+    "policies.change_routingstrategy",
+    "policies.add_tradingpreference",
+    "policies.change_tradingpreference",
     "policies.add_strategypolicy",
     "policies.change_strategypolicy",
     "policies.add_failoverchain",

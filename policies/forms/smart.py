@@ -1,0 +1,23 @@
+"""The forms of routing strategies and of what users prefer."""
+
+from policies.forms.base import PolicyForm
+from policies.forms.lines import LinesField
+from policies.models import RoutingStrategy, TradingPreference
+
+
+class RoutingStrategyForm(PolicyForm):
+    """The numbers of one routing strategy. Its name is what signals send and never changes."""
+
+    class Meta:
+        model = RoutingStrategy
+        exclude = ("name",)
+
+
+class TradingPreferenceForm(PolicyForm):
+    """What a user prefers."""
+
+    preferred_exchanges = LinesField(help_text=TradingPreference._meta.get_field("preferred_exchanges").help_text)
+
+    class Meta:
+        model = TradingPreference
+        fields = ("user", "preferred_exchanges", "routing_strategy", "risk_tolerance")
