@@ -113,8 +113,9 @@ def test_a_fee_that_is_off_is_named_on_the_signals_page_and_on_the_fees_page(bos
 
 def test_a_signal_in_parts_shows_what_they_cost_one_by_one_and_together(boss, sender):
     parent = world.make_signal(sender, amount=D("0.1"), parts_made=2)
-    offer = {"exchange": "binance", "fee": "0", "asks": [["64210.4", "1"]], "bids": []}
-    world.decide(parent, explanation={"asked": {"side": "buy"}, "offers": [offer]})
+    told = world.split_explanation()
+    told["offers"] = [{**told["offers"][0], "fee": "0", "asks": [["64210.4", "1"]], "bids": []}]
+    world.decide(parent, ordering="optimal_split", explanation=told)
     for part, exchange, slippage in ((0, "binance", "1.5"), (1, "kraken", "4.5")):
         child = world.make_signal(sender, exchange_id=exchange, parent=parent, part=part, leg=True, allotted=D("0.05"))
         order = world.make_order(child, "filled", mode="live")
