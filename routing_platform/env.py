@@ -72,7 +72,9 @@ VARIABLES: dict[str, Variable] = {
         str, "first", "Where timestamp and validity stand in what is signed for Firi: `first`, `last` or `sorted`."
     ),
     "FIRI_VALIDITY_UNIT": Variable(str, "ms", "Unit in which Firi reads a signature's validity: `ms` or `s`."),
-    "EXCHANGE_TIMEOUT_S": Variable(float, 5.0, "Seconds to wait for one answer of an exchange."),
+    "EXCHANGE_TIMEOUT_S": Variable(
+        float, 5.0, "Seconds to wait for one answer of an exchange; a list of all its pairs may take 15."
+    ),
     "RATE_LIMIT_SHARE": Variable(
         float,
         0.8,
