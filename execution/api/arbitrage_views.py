@@ -42,7 +42,7 @@ class OpportunityOut(serializers.Serializer[Any]):
     cost = exact("After fees.", source="row.cost")
     profit = exact("After all fees.", source="row.profit")
     profit_bps = exact("Of the cost.", source="row.profit_bps")
-    funded_amount = exact("What your accounts could pay for when the exchanges last told it.", source="amount")
+    funded_amount = exact("What your live accounts could pay for; null: not known.", source="amount")
     funded_profit = exact("What that earns at the least.", source="profit")
     legs = LegOut(source="row.legs", many=True)
     first_seen_at = serializers.DateTimeField(source="row.first_seen_at")

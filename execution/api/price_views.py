@@ -62,11 +62,11 @@ class BestPriceView(APIView):
         responses={200: BestPriceOut},
     )
     def get(self, request: Request) -> Response:
-        """What an amount costs at every exchange that lists the pair, taker fee included. No exchange is asked."""
+        """What an amount costs at every exchange that lists the pair, your taker fee included. No exchange is asked."""
         side = query.choice(request, "side", [side.value for side in Side])
         if side is None:
             raise ValidationError({"side": ["This parameter is required."]})
-        found = best_prices(_symbol(request), Side(side), _amount(request))
+        found = best_prices(_symbol(request), Side(side), _amount(request), user_id=request.user.pk)
         return Response(BestPriceOut(found).data)
 
 

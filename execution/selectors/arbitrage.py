@@ -1,26 +1,28 @@
 """Opportunities as people and clients see them: with how much of each the accounts could pay for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from execution.models import ArbitrageOpportunity
+from execution.selectors.funds import free_funds
 from execution.selectors.query import fetch
+from policies.domain.policy import Mode
 
-_HELD = """
+_MOST_HELD = """
 SELECT b.exchange_id, b.asset, max(b.spendable) FROM execution_accountbalance b
 JOIN policies_exchangecredential c ON c.id = b.credential_id
-WHERE NOT c.frozen AND b.mode = 'live' AND (%(user)s::int IS NULL OR b.user_id = %(user)s)
+WHERE NOT c.frozen AND b.mode = 'live'
 GROUP BY 1, 2
 """
 
 Held = Mapping[tuple[str, str], Decimal]
-"""Exchange and asset -> what an account could spend there when the exchange last told it."""
+"""Exchange and asset -> what can be spent there; missing: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """An opportunity and the share of it, 0 to 1, that what is held could pay for; None: nothing is known.
+    """An opportunity and the share of it, 0 to 1, that what is held could pay for; None: not known.
 
     The first units earn the most, so this share of the size earns at least this share of the profit.
     """
@@ -39,9 +41,12 @@ class Funded:
         return None if self.share is None else (self.row.profit * self.share).quantize(Decimal("1e-18"))
 
 
-def balances_held(user_id: int | None) -> Held:
-    """Of one user, or of whoever holds the most, as each exchange last told it."""
-    return {(exchange, asset): total for exchange, asset, total in fetch(_HELD, {"user": user_id})}
+def balances_held(user_id: int | None, assets: Collection[str]) -> Held:
+    """What one user can spend now; without a user what the largest account could when its exchange last told it."""
+    if user_id is None:
+        return {(exchange, asset): total for exchange, asset, total in fetch(_MOST_HELD, {})}
+    free = free_funds([user_id], assets)
+    return {(exchange, asset): amount for (_, exchange, mode, asset), amount in free.items() if mode == Mode.LIVE}
 
 
 def opportunities(user_id: int | None, *, limit: int = 200, ended: bool = True) -> list[Funded]:
@@ -49,7 +54,8 @@ def opportunities(user_id: int | None, *, limit: int = 200, ended: bool = True) 
     rows = ArbitrageOpportunity.objects.all()
     now = list(rows.filter(ended_at=None).order_by("-profit_bps", "pk")[:limit])
     gone = list(rows.exclude(ended_at=None).order_by("-last_seen_at", "pk")[: limit - len(now)]) if ended else []
-    held = balances_held(user_id)
+    assets = {name for row in (*now, *gone) for name in (row.currency, row.symbol.partition("/")[0]) if name}
+    held = balances_held(user_id, assets)
     return [Funded(row, _share(row, held)) for row in (*now, *gone)]
 
 
@@ -58,7 +64,7 @@ def _share(row: ArbitrageOpportunity, held: Held) -> Decimal | None:
     needs = [((row.buy_exchange, row.currency), row.cost)]
     if row.kind == row.CROSS:
         needs.append(((row.sell_exchange, base), row.amount))
-    if not held:
+    if any(key not in held for key, _ in needs):
         return None
-    shares: list[Decimal] = [held.get(key, Decimal(0)) / needed for key, needed in needs]
+    shares: list[Decimal] = [max(Decimal(0), held[key]) / needed for key, needed in needs]
     return min(Decimal(1), *shares)

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from execution import metrics
 from execution.domain.book import OrderBook
+from execution.domain.fees import taker_fee
 from execution.domain.orders import Side
 from execution.domain.quotes import Quote, quote
 from execution.domain.router import Facts
@@ -20,7 +21,7 @@ from execution.selectors.books import shared_books
 from execution.selectors.facts import current_facts
 from execution.selectors.status_report import problem_of
 from policies.domain.numbers import plain
-from policies.domain.policy import ExchangePolicy, Policy
+from policies.domain.policy import ExchangePolicy, Mode, Policy
 from policies.domain.reasons import ReasonCode
 from policies.snapshot import current_policy
 
@@ -135,8 +136,13 @@ class BestPrices:
     prices: tuple[Price, ...]
 
 
-def best_prices(symbol: str, side: Side, amount: Decimal | None, *, cache: PriceCache = prices) -> BestPrices:
-    """What `amount` base units cost everywhere, taker fee included; `amount` None: what each best level holds."""
+def best_prices(
+    symbol: str, side: Side, amount: Decimal | None, *, user_id: int | None = None, cache: PriceCache = prices
+) -> BestPrices:
+    """What `amount` base units cost everywhere, taker fee included; `amount` None: what each best level holds.
+
+    user_id: whose live accounts' fees count; without keys there it is the exchange's basic fee.
+    """
     policy, facts = current_policy(), current_facts()
     listing = {
         slug: exchange
@@ -144,10 +150,24 @@ def best_prices(symbol: str, side: Side, amount: Decimal | None, *, cache: Price
         if exchange.enabled and symbol in facts.markets.get(slug, {})
     }
     books = cache.books(symbol, listing)
-    found = [_price(policy, facts, exchange, books.get(slug), side, amount) for slug, exchange in listing.items()]
+    found = []
+    for slug, exchange in listing.items():
+        credential = None if user_id is None else policy.credentials.get((user_id, slug, Mode.LIVE))
+        fee = taker_fee(policy, facts, slug, credential.id if credential else None)
+        assert fee is not None  # the exchange is one of the policy's
+        found.append(_price(policy, facts, exchange, books.get(slug), _Wanted(side, amount, fee)))
     found.sort(key=lambda price: _rank(price, side))
     usable = [price.exchange for price in found if not price.code]
     return BestPrices(symbol, side, amount, usable[0] if usable else "", tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """fee: a fraction."""
+
+    side: Side
+    amount: Decimal | None
+    fee: Decimal
 
 
 def _rank(price: Price, side: Side) -> tuple[bool, bool, Decimal, str]:
@@ -155,13 +175,11 @@ def _rank(price: Price, side: Side) -> tuple[bool, bool, Decimal, str]:
     return bool(price.code), price.quote is None, cost if side == Side.BUY else -cost, price.exchange
 
 
-def _price(
-    policy: Policy, facts: Facts, exchange: ExchangePolicy, book: OrderBook | None, side: Side, amount: Decimal | None
-) -> Price:
-    fee_bps = exchange.taker_fee_bps
+def _price(policy: Policy, facts: Facts, exchange: ExchangePolicy, book: OrderBook | None, wanted: _Wanted) -> Price:
+    fee_bps = wanted.fee * _BPS
     if book is None:
         return Price(exchange.slug, ReasonCode.PRICE_UNKNOWN, "No order book of this pair is followed there.", fee_bps)
-    found = quote(book, side, amount, fee_bps / _BPS)
+    found = quote(book, wanted.side, wanted.amount, wanted.fee)
     age = max(0.0, age_s(book, time.time()))
     code, detail = _objection(policy, facts, exchange, book, found, age)
     return Price(exchange.slug, code, detail, fee_bps, found, age, book.exchange_time, book.sequence)

@@ -180,16 +180,18 @@ def test_money_bounds_what_could_be_done(trader, django_user_model):
     (mine,) = opportunities(trader.pk)
     assert (mine.share, mine.amount, mine.profit) == (D("0.5"), D("0.005"), D("1.9975"))
 
+    assert opportunities(None)[0].share == D("0.5")
+
     (nobodys,) = opportunities(django_user_model.objects.create_user("poor").pk)
     assert (nobodys.share, nobodys.amount) == (None, None)
 
     AccountBalance.objects.filter(asset="BTC").delete()
-    assert opportunities(trader.pk)[0].share == 0
-    assert opportunities(None)[0].share == 0
+    assert opportunities(trader.pk)[0].share is None
 
 
 def api_of(user, scopes=("read", "trade")):
     _, token = create_token(user=user, name="bot", scopes=list(scopes), by=None)
+    snapshot.refresh()
     return Api(token, user)
 
 
