@@ -41,6 +41,7 @@ test: install-dev  ## all tests; ARGS="-k name" for some
 bench: install  ## orders per second, beside raw ccxt in the same run
 	@$(LOCAL) exec -- $(BIN)/python -m benchmarks $(ARGS)
 	@$(BIN)/python -m benchmarks.split
+	@$(LOCAL) exec -- $(BIN)/python -m benchmarks.routing
 
 chaos: install  ## break everything on purpose, and prove: never twice, never lost; ARGS="--help" for more
 	@$(BIN)/python -m chaos $(ARGS)

@@ -25,6 +25,7 @@ from policies.models import (
     FailoverChain,
     FailoverStep,
     StrategyPolicy,
+    TradingPreference,
     TradingState,
 )
 from policies.models.api_token import TokenScope
@@ -251,6 +252,20 @@ def map_strategy(strategy_id: str, exchange: str, *, reason: str, by: User | Non
     row.exchange_id, row.route_by, row.balanced_over = exchange, RouteBy.ONE_EXCHANGE.value, {}
     row.full_clean()
     save_with_history(row, reason, by)
+    return row
+
+
+@transaction.atomic
+def set_preference(
+    user: User, *, preferred_exchanges: Sequence[str], routing_strategy: str, risk_tolerance: str
+) -> TradingPreference:
+    """Replace what a user prefers, by the user. Raises ValidationError by field."""
+    row = TradingPreference.objects.select_for_update().filter(user_id=user.pk).first()
+    row = row or TradingPreference(user_id=user.pk)
+    row.preferred_exchanges = list(preferred_exchanges)
+    row.routing_strategy, row.risk_tolerance = routing_strategy, risk_tolerance
+    row.full_clean()
+    save_with_history(row, "Set over the API", user)
     return row
 
 

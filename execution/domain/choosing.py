@@ -81,8 +81,8 @@ class Choice:
     """The parts, the best first where only one can be used; then every exchange's verdict in the order of the offers.
 
     ranked: exchanges for the whole order, best first. unfilled: base units that no part takes, with the reason; None
-    where the order is by notional. extra_bps: what the best single exchange would cost more than the parts; None:
-    none could take as much.
+    where the order is by notional. limit_price: nothing beyond it is taken; inside: base units up to there. extra_bps:
+    what the best single exchange would cost more than the parts; None: none could take as much.
     """
 
     parts: tuple[Part, ...]
@@ -95,6 +95,8 @@ class Choice:
     extra_bps: float | None = None
     cost_bps: float | None = None
     gap_bps: Decimal = Decimal(0)
+    limit_price: Decimal | None = None
+    inside: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def amount(self) -> Decimal:
@@ -120,7 +122,12 @@ def choose(ask: Ask, offers: Sequence[Offer], depths: Depths) -> Choice:
         return Choice((), _in_order(offers, out), reason=ReasonCode.NO_ELIGIBLE_EXCHANGE)
     market = _Market(ask, ready)
     choice = market.split() if ask.by == RouteBy.OPTIMAL_SPLIT and ask.may_split else market.single()
-    return replace(choice, verdicts=_in_order(offers, {verdict.exchange: verdict for verdict in choice.verdicts} | out))
+    return replace(
+        choice,
+        verdicts=_in_order(offers, {verdict.exchange: verdict for verdict in choice.verdicts} | out),
+        limit_price=market.limit_price,
+        inside=market.inside,
+    )
 
 
 def _left_out(ask: Ask, each: Ready) -> Verdict | None:
@@ -146,6 +153,7 @@ class _Market:
         self.middle = middle(ready)
         self.limit_price = _limit_price(ask, best_price(ready, ask.side))
         self.limit = signed_limit(self.limit_price, ask.side, self.scale)
+        self.inside = {each.offer.exchange: self.scale.amount(each.depth.within(self.limit)) for each in ready}
         self.measured = {each.offer.exchange: self._measure(each) for each in ready}
 
     # --- one exchange alone

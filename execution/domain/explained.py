@@ -6,6 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from execution.domain.book import Level, OrderBook
@@ -13,7 +14,7 @@ from execution.domain.choosing import ROUTER_VERSION, Ask, Choice, Verdict
 from execution.domain.market import Market
 from execution.domain.orders import Side
 from execution.domain.scoring import Offer, Record
-from policies.domain.numbers import plain
+from policies.domain.numbers import ceil_to, floor_to, plain
 from policies.domain.policy import RouteBy
 from policies.domain.smart import StrategyTerms
 
@@ -33,7 +34,7 @@ def explain(
         "by": ask.by.value,
         "cached": cached,
         "asked": _ask_body(symbol, ask),
-        "offers": [_offer_body(offer, ask, choice.middle) for offer in offers],
+        "offers": [_offer_body(offer, ask, choice) for offer in offers],
         "verdicts": [_verdict_body(verdict) for verdict in verdicts],
         "parts": [
             {
@@ -88,7 +89,7 @@ def _ask_body(symbol: str, ask: Ask) -> dict[str, Any]:
     }
 
 
-def _offer_body(offer: Offer, ask: Ask, middle: Decimal | None) -> dict[str, Any]:
+def _offer_body(offer: Offer, ask: Ask, choice: Choice) -> dict[str, Any]:
     market = offer.market
     return {
         "exchange": offer.exchange,
@@ -108,45 +109,36 @@ def _offer_body(offer: Offer, ask: Ask, middle: Decimal | None) -> dict[str, Any
             "max_amount": _text(market.max_amount),
             "min_notional": _text(market.min_notional),
         },
-        **_levels_body(offer.book, ask, middle),
+        **_levels_body(offer, ask, choice),
     }
 
 
-def _levels_body(book: OrderBook, ask: Ask, middle: Decimal | None) -> dict[str, Any]:
-    wanted = ask.amount
+def _levels_body(offer: Offer, ask: Ask, choice: Choice) -> dict[str, Any]:
+    book, wanted = offer.book, ask.amount
     if wanted is None:
         assert ask.notional is not None
-        wanted = ask.notional / (middle or book.best(ask.side))
-    near = _near(book.levels(ask.side), wanted * DEPTH_TIMES, ask.side, _worst(book, ask))
+        wanted = ask.notional / (choice.middle or book.best(ask.side))
+    near = _near(offer, ask, choice, wanted * DEPTH_TIMES)
     far = [_level(level) for level in book.levels(Side.SELL if ask.side == Side.BUY else Side.BUY)[:1]]
     bids, asks = (far, near) if ask.side == Side.BUY else (near, far)
     return {"sequence": book.sequence, "received_at": book.received_at, "bids": bids, "asks": asks}
 
 
-def _near(levels: Sequence[Level], enough: Decimal, side: Side, worst: Decimal) -> list[list[str]]:
-    """The levels up to `enough`; those behind that are still inside the limit become one, at the worst of them."""
-
-    def inside(price: Decimal) -> bool:
-        return price <= worst if side == Side.BUY else price >= worst
-
-    kept, total, rest, last = [], Decimal(0), Decimal(0), None
-    for price, amount in levels:
-        if total < enough:
-            kept.append(_level((price, amount)))
-            total += amount
-        elif inside(price):
-            rest, last = rest + amount, price
-        else:
+def _near(offer: Offer, ask: Ask, choice: Choice, enough: Decimal) -> list[list[str]]:
+    """The levels up to `enough`; what lies behind them and inside the limit becomes one level, at the limit."""
+    kept, total, buys = [], Decimal(0), ask.side == Side.BUY
+    for level in offer.book.levels(ask.side):
+        if total >= enough:
             break
-    return [*kept, _level((last, rest))] if last is not None else kept
-
-
-def _worst(book: OrderBook, ask: Ask) -> Decimal:
-    """About how far levels matter: a limit, or the slippage from this book's best price."""
-    if ask.limit_price is not None:
-        return ask.limit_price
-    sign = 1 if ask.side == Side.BUY else -1
-    return book.best(ask.side) * (1 + sign * ask.slippage_bps / 10_000)
+        kept.append(level)
+        total += level[1]
+    rest = choice.inside.get(offer.exchange, Decimal(0)) - total
+    if rest > 0 and choice.limit_price is not None:
+        limit = (floor_to if buys else ceil_to)(choice.limit_price, offer.market.tick)
+        worst = kept[-1][0]
+        if limit > worst if buys else limit < worst:
+            kept.append((limit, rest))
+    return [_level(level) for level in kept]
 
 
 def _book_body(slug: str, book: OrderBook, now_s: float) -> dict[str, Any]:
@@ -219,6 +211,7 @@ def _levels(rows: Sequence[Sequence[str]]) -> list[Level]:
     return [(Decimal(price), Decimal(amount)) for price, amount in rows]
 
 
+@lru_cache(maxsize=16_384)
 def _level(level: Level) -> list[str]:
     return [plain(level[0]), plain(level[1])]
 

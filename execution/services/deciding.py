@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from execution.domain.book import OrderBook
+from execution.domain.choosing import ROUTER_VERSION
 from execution.domain.fees import fee_rate
 from execution.domain.orders import Side, SignalStatus
 from execution.domain.router import Answer, Facts, Refused
@@ -40,8 +41,12 @@ def decide_order(
     *,
     held: Decimal | None,
     began: float,
+    explanation: str = "",
 ) -> Decided:
-    """The order for a routed signal, or the denial. `held`: base units held there, needed when reduce-only."""
+    """The order for a routed signal, or the denial. `held`: base units held there, needed when reduce-only.
+
+    explanation: JSON text that is kept with the decision.
+    """
     try:
         sized = _size(signal, policy, facts, answer, book)
         _check_value(signal, policy, sized)
@@ -77,6 +82,8 @@ def decide_order(
             fees=fee_rate(policy, facts, answer.exchange, credential_id),
         ),
         took_us=int((time.perf_counter() - began) * 1e6),
+        router=ROUTER_VERSION,
+        explanation=explanation,
     )
 
 

@@ -79,7 +79,7 @@ class Chooser:
         offers, out = offers_of(policy, facts, question, answer, books, funds, held, wanted.side, now)
         chosen = Chosen(ask, offers, out, choose(ask, offers, self._depths), now)
         if len(self._recent) >= _KEPT:
-            self._recent = {key: known for key, known in self._recent.items() if now - known.at <= CACHED_S / 5}
+            self._recent.clear()
         self._recent[key] = chosen
         return chosen
 

@@ -11,12 +11,14 @@ from decimal import Decimal
 from itertools import count
 from uuid import UUID
 
+import orjson
 import structlog
 from django.utils import timezone
 
 from execution import metrics
 from execution.domain.breaker import BreakerState
 from execution.domain.breaker import at as breaker_at
+from execution.domain.explained import books_used
 from execution.domain.router import Answer, Facts, Question, Refused, route, stale_among
 from execution.domain.smart import SmartAnswer
 from execution.selectors.facts import refresh_facts
@@ -214,11 +216,16 @@ class RoutingStage:
         members = await self._without_probes(exchange, members, policy, facts, batch)
         held = await self._held(members)
         decided = []
+        # One text for all of them: the book that priced them.
+        priced_by = orjson.dumps(books_used({exchange: book}, time.time())).decode()
         for signal, _, answer in members:
             amount = held.get(position_key(signal, answer))
             over_time = plan_over_time(signal, policy, facts, answer, book, began=batch.began)
             decided.append(
-                over_time or decide_order(signal, policy, facts, answer, book, held=amount, began=batch.began)
+                over_time
+                or decide_order(
+                    signal, policy, facts, answer, book, held=amount, began=batch.began, explanation=priced_by
+                )
             )
         await self._store([self._with_slot(item, policy) for item in decided], batch)
 
