@@ -12,7 +12,7 @@ from execution.domain.book import OrderBook
 from execution.domain.choosing import ROUTER_VERSION, Ask, Choice, Verdict, choose
 from execution.domain.explained import explain
 from execution.domain.orders import Side, SignalStatus
-from execution.domain.prepared import Depths
+from execution.domain.prepared import Depths, usable
 from execution.domain.router import Answer, Facts, Question
 from execution.domain.scoring import Offer
 from execution.domain.sizing import Wanted
@@ -20,9 +20,10 @@ from execution.domain.smart import Funds, SmartAnswer, ask_of, merged, offers_of
 from execution.services.claims import ClaimedSignal
 from execution.services.deciding import decide_order, denied
 from execution.services.decisions import Decided, NewPart
+from execution.services.scheduling import plan_over_time
 from policies.domain.numbers import plain
 from policies.domain.permissions import check_order_size
-from policies.domain.policy import OnExtraPrecision, Policy
+from policies.domain.policy import OnExtraPrecision, Policy, RouteBy
 from policies.domain.reasons import Denial, ReasonCode
 from policies.domain.routing import no_route
 
@@ -192,22 +193,49 @@ def _one_order(
         sized = replace(signal, wanted=replace(signal.wanted, amount=choice.amount))
     first: Decided | None = None
     for slug in choice.ranked:
-        there = Answer(
-            resolution=replace(answer.resolution, exchange=slug),
-            exchange=slug,
-            mode=answer.mode,
-            credential=answer.credentials[slug],
-            candidates=(),
-            warning=answer.warning,
-            reducing=answer.reducing_there(slug),
-            ordering=answer.by.value,
-        )
+        there = answer_at(answer, slug)
         decided = decide_order(sized, policy, facts, there, books[slug], held=held.get(slug), began=began)
         if decided.denial is None:
             return replace(decided, signal=signal)
         first = first or decided
     assert first is not None
     return replace(first, signal=signal)
+
+
+def answer_at(answer: SmartAnswer, slug: str) -> Answer:
+    """The same as if this exchange had been found by its chain."""
+    return Answer(
+        resolution=replace(answer.resolution, exchange=slug),
+        exchange=slug,
+        mode=answer.mode,
+        credential=answer.credentials[slug],
+        candidates=answer.candidates,
+        warning=answer.warning,
+        reducing=answer.reducing_there(slug),
+        ordering=answer.by.value,
+    )
+
+
+def over_time(
+    signal: ClaimedSignal,
+    policy: Policy,
+    facts: Facts,
+    answer: SmartAnswer,
+    books: Mapping[str, OrderBook],
+    *,
+    began: float,
+) -> Decided | None:
+    """The slices of a signal that is traded over time; each is compared when it is due. None: it is traded at once.
+
+    A split is the alternative to waiting: the optimal split is only sliced where signal or strategy ask for that, not
+    for its size.
+    """
+    strategy = policy.strategies.get(signal.strategy_id)
+    asked = signal.method is not None or bool(signal.schedule) or bool(strategy and strategy.execution_method)
+    priced = next((slug for slug in answer.eligible if slug in books and usable(books[slug])), None)
+    if priced is None or (answer.by == RouteBy.OPTIMAL_SPLIT and not asked):
+        return None
+    return plan_over_time(signal, policy, facts, answer_at(answer, priced), books[priced], began=began)
 
 
 def money_of(symbol: str, side: Side) -> str:

@@ -256,3 +256,13 @@ def test_the_same_question_a_moment_later_is_answered_from_memory(six):
     same_books = [offer["received_at"] for offer in told[0]["offers"]] == [o["received_at"] for o in told[1]["offers"]]
     assert told[0]["cached"] is False
     assert told[1]["cached"] is same_books
+
+
+def test_a_signal_traded_over_time_compares_the_exchanges_for_every_slice(six):
+    signal = six.settle(amount="1", routing_strategy="optimal_split", execution_method="twap", slices=2, horizon_s=2)
+
+    assert (signal.status, signal.filled_amount) == ("filled", D(1))
+    slices = list(signal.parts.order_by("part"))
+    assert len(slices) == 2
+    assert {part.decisions.get().ordering for part in slices} == {"optimal_split"}
+    assert {part.routing_strategy for part in slices} == {"optimal_split"}

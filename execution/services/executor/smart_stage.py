@@ -20,7 +20,7 @@ from execution.services.deciding import book_age_s
 from execution.services.decisions import Decided
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
-from execution.services.smart import Chooser, decide_smart, money_of
+from execution.services.smart import Chooser, decide_smart, money_of, over_time
 from policies.domain.policy import Mode, Policy
 
 OLDEST_BOOK_S = 1.0
@@ -98,6 +98,9 @@ class SmartStage:
     ) -> Decided:
         signal, question, answer = member
         mine = {slug: books[slug] for slug in answer.eligible if slug in books}
+        sliced = over_time(signal, policy, facts, answer, mine, began=began)
+        if sliced is not None:
+            return sliced
         keys = ((slug, (signal.user_id, slug, answer.mode.value, signal.symbol)) for slug in answer.eligible)
         holds = {slug: held[key] for slug, key in keys if key in held}
         chosen = self._chooser.choose(
