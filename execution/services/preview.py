@@ -1,6 +1,7 @@
 """What would become of an order now: the route, the parts, the price. Stores nothing, sends nothing."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from execution.domain.book import OrderBook
 from execution.domain.router import Answer, Facts, Question, Refused, route
 from execution.domain.sizing import Wanted
 from execution.domain.smart import Funds, SmartAnswer, is_smart, merged, smart_answer
+from execution.selectors.books import shared_books
 from execution.selectors.facts import current_facts
 from execution.selectors.funds import free_funds
 from execution.selectors.positions import held_amounts
@@ -90,6 +92,15 @@ def _cost(told: Preview) -> float | None:
     return told.chosen.choice.cost_bps if told.chosen is not None and told.denial is None else None
 
 
+def _books(symbol: str, slugs: Collection[str], oldest_s: float) -> dict[str, OrderBook]:
+    """The books that are shared, where they are fresh; the other exchanges are asked."""
+    now = time.time()
+    shared = shared_books(symbol)
+    fresh = {slug: shared[slug] for slug in slugs if slug in shared and now - shared[slug].received_at <= oldest_s}
+    missing = [slug for slug in slugs if slug not in fresh]
+    return fresh | (books_now(symbol, missing, oldest_s) if missing else {})
+
+
 class _Market:
     """One order with the books, balances and holdings it is decided on. Raises Refused."""
 
@@ -97,7 +108,7 @@ class _Market:
         self.policy, self.facts, self.question, self.wanted = policy, facts, question, wanted
         self.answer = smart_answer(policy, facts, question, by, timezone.now())
         oldest = min(OLDEST_BOOK_S, float(policy.rules.book_max_age_s))
-        self.books: Mapping[str, OrderBook] = books_now(question.symbol, self.answer.eligible, oldest)
+        self.books: Mapping[str, OrderBook] = _books(question.symbol, self.answer.eligible, oldest)
         self.funds = self._funds()
         self.held = self._held()
 
