@@ -32,6 +32,7 @@ class Traits:
     serial: private calls of one key go one after the other.
     arrives_late_s: how long after its validity an order may still be accepted there.
     exact_quote: its executions tell price and fee exactly, so the money in quote can be compared to the last unit.
+    untold_fee: up to this share of what a trade brings in may be missing there: its fee is not told with the execution.
     lists_by_symbol: it lists the orders of one pair at a time, so `orders_since` must be told them.
     lists_back_s: how far back it lists closed orders that were filled; `orders_since` refuses to be asked for more.
     """
@@ -41,12 +42,13 @@ class Traits:
     serial: bool = False
     arrives_late_s: float = 0.0
     exact_quote: bool = True
+    untold_fee: Decimal = Decimal(0)
     lists_by_symbol: bool = False
     lists_back_s: float = math.inf
 
 
-_FEES_COME_LATER = frozenset({"alpaca"})
-"""Fees are charged at the end of the day and not told with the execution."""
+_UNTOLD_FEES = {"alpaca": Decimal("0.0025")}
+"""The highest fee where it is cut from what a trade brings in and not told with it (Alpaca docs, "Crypto Fees")."""
 
 _FIRI = Traits(
     Capabilities(market_orders=False, times_in_force=frozenset({TimeInForce.GTC})),
@@ -71,7 +73,8 @@ def traits(slug: str) -> Traits:
         Capabilities(quirks.market_orders, quirks.times_in_force),
         serial=quirks.serial,
         arrives_late_s=quirks.arrives_late_s,
-        exact_quote=slug not in _FEES_COME_LATER,
+        exact_quote=slug not in _UNTOLD_FEES,
+        untold_fee=_UNTOLD_FEES.get(slug, Decimal(0)),
         lists_by_symbol=quirks.lists_by_symbol,
         lists_back_s=quirks.lists_back_s,
     )

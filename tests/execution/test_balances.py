@@ -8,9 +8,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from execution.models import BalanceCheck, BalanceMark, BookBreak
+from execution.models import BalanceCheck, BalanceMark, BookBreak, Position
 from execution.services.reconcile import balances
+from policies.domain.policy import Mode
 from policies.models import ExchangeCredential
+from policies.services import store_credential
+from tests.admin import world
 from tests.execution.conftest import Platform
 
 
@@ -115,3 +118,25 @@ def test_an_exchange_that_does_not_answer_breaks_nothing(eager, platform):
     until(BalanceCheck.objects.exclude(last_error="").exists)
 
     assert not BookBreak.objects.exists()
+
+
+@pytest.mark.parametrize(("missing", "differs"), [("0", False), ("0.0025", False), ("0.0026", True), ("-0.0001", True)])
+def test_where_fees_are_cut_and_not_told_only_they_may_be_missing(trading, missing, differs):
+    keys = store_credential(
+        user=trading, exchange="alpaca", mode=Mode.LIVE, secrets={"api_key": "k", "secret": "s"}, by=None
+    )
+    task = balances.Task(keys.pk, trading.pk, "alpaca", Mode.LIVE, keys.version)
+    BalanceMark.objects.create(
+        credential=keys, asset="BTC", key_version=keys.version, total=5, booked=0, at=timezone.now()
+    )
+    signal = world.make_signal(trading, exchange_id="alpaca", amount=D(1), received_at=timezone.now())
+    world.make_order(signal, "filled", mode="live")
+    Position.objects.create(
+        user=trading, exchange_id="alpaca", mode="live", symbol=signal.symbol, bought_amount=1, bought_notional=50_000,
+        updated_at=timezone.now(),
+    )  # fmt: skip
+    books = balances.booked(task)
+
+    balances.compare(task, {"BTC": D(6) - D(missing)}, books, books)
+
+    assert BookBreak.objects.filter(asset="BTC").exists() == differs

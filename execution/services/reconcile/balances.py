@@ -32,6 +32,9 @@ EVERY = timedelta(seconds=30)
 IDLE_EVERY = timedelta(hours=1)
 CONFIRM_AFTER = timedelta(seconds=5)
 LEASE_S = 60
+MARK_SLACK = timedelta(seconds=10)
+"""Executions so long before a mark may be told after it, by the exchange's clock."""
+
 MARKET_MOVES = Decimal("0.1")
 """A market order's cost is not known before it is filled: within this of the price when it was decided."""
 
@@ -126,6 +129,7 @@ def compare(task: Task, totals: Mapping[str, Decimal], before: Booked, after: Bo
                 _mark(task, asset, total, after.sums[asset], now)
             continue
         low, high = _expected(mark, asset, before, after)
+        low -= _untold_fees(task, asset, since=mark.at)
         if low <= total <= high:
             _agreed(task, asset, now)
         else:
@@ -158,6 +162,23 @@ def _expected(mark: BalanceMark, asset: str, before: Booked, after: Booked) -> t
         for sign in (-1, 1)
     ]
     return min(edges), max(edges)
+
+
+_BOUGHT = """
+SELECT COALESCE(sum(f.amount), 0) FROM execution_fill f JOIN execution_order o ON o.id = f.order_id
+WHERE o.user_id = %(user_id)s AND o.exchange_id = %(exchange)s AND o.mode = %(mode)s AND o.side = 'buy'
+  AND split_part(o.symbol, '/', 1) = %(asset)s AND f.at >= %(since)s
+"""
+
+
+def _untold_fees(task: Task, asset: str, *, since: datetime) -> Decimal:
+    """How much of an asset may be missing because fees were cut from what was bought, and nobody said so."""
+    share = traits(task.exchange).untold_fee
+    if not share:
+        return Decimal(0)
+    where = {"user_id": task.user_id, "exchange": task.exchange, "mode": task.mode.value, "asset": asset}
+    ((bought,),) = fetch(_BOUGHT, {**where, "since": since - MARK_SLACK})
+    return Decimal(bought) * share
 
 
 def _mark(task: Task, asset: str, total: Decimal, sums: Decimal, now: datetime) -> None:
