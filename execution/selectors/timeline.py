@@ -101,6 +101,10 @@ def _without_token(key: str) -> str:
 
 
 def _decided(decision: Decision) -> Entry:
+    legs = [part["exchange"] for part in (decision.explanation or {}).get("parts", ())]
+    if len(legs) > 1 and not decision.reason_code:
+        text = f"{decision.source}: {', '.join(legs)}. {decision.warning}"
+        return Entry(decision.decided_at, Tone.OK, f"Split over {len(legs)} exchanges", "", text.strip())
     if not decision.exchange and not decision.reason_code:
         text = f"{decision.method}: its slices are routed when they are due"
         return Entry(decision.decided_at, Tone.OK, "Planned over time", "", f"{text}. {decision.warning}".strip())
