@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,8 @@ class _Cache:
 
     def forget(self) -> None:
         self.facts = Facts({}, {})
-        self.versions: dict[str, int] = {}
+        # Versions and the lists they are of, put in together: threads that read at the same time must not mix theirs.
+        self.listed: tuple[dict[str, int], dict[str, Mapping[str, MarketFacts]]] = ({}, {})
         self.glued: dict[str, str] = {}
         self.read_at = float("-inf")
         self.fees: Mapping[tuple[str, str], FeeRate] = {}
@@ -50,7 +51,7 @@ def current_facts() -> Facts:
     """Health and listings as of at most MAX_AGE_S ago. One small query at most every MAX_AGE_S per process."""
     if time.monotonic() - _cache.read_at < MAX_AGE_S:
         return _cache.facts
-    never_read = not _cache.versions
+    never_read = not _cache.listed[0]
     if not _cache.lock.acquire(blocking=never_read):
         return _cache.facts
     try:
@@ -63,12 +64,7 @@ def refresh_facts() -> Facts:
     """Read health now, and the pairs of every exchange whose list changed."""
     asked_at = time.monotonic()
     rows = list(ExchangeHealth.objects.all())
-    markets = dict(_cache.facts.markets)
-    for row in rows:
-        if _cache.versions.get(row.exchange_id) != row.markets_version:
-            markets[row.exchange_id] = _load_markets(row.exchange_id)
-            _cache.versions[row.exchange_id] = row.markets_version
-            _cache.glued = {}
+    markets = _listed(rows)
     if asked_at - _cache.records_at > RECORDS_EVERY_S:
         _cache.records, _cache.records_at = latest_records(), asked_at
     _cache.facts = Facts(
@@ -81,6 +77,19 @@ def refresh_facts() -> Facts:
     )
     _cache.read_at = asked_at
     return _cache.facts
+
+
+def _listed(rows: Iterable[ExchangeHealth]) -> Mapping[str, Mapping[str, MarketFacts]]:
+    """The pairs of each exchange; only lists that changed are read."""
+    versions, markets = _cache.listed
+    versions, markets = dict(versions), dict(markets)
+    for row in rows:
+        if versions.get(row.exchange_id) != row.markets_version:
+            markets[row.exchange_id] = _load_markets(row.exchange_id)
+            versions[row.exchange_id] = row.markets_version
+            _cache.glued = {}
+    _cache.listed = versions, markets
+    return markets
 
 
 _DOUBTS = """

@@ -7,10 +7,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from execution.api.signal_input import parse_signal
 from execution.domain.breaker import BreakerState
 from execution.models import CircuitBreaker, HealthEvent, Order, Signal
 from execution.selectors import facts
 from execution.services import breakers
+from execution.services.intake import store_signals
 from policies import snapshot
 from policies.models import Exchange, ExchangeCredential
 from tests.execution.conftest import Platform, add_keys, add_trader
@@ -99,10 +101,14 @@ def test_while_it_is_probed_only_the_probes_go_there(platform):
     platform.simulator.control.configure("binance", latency_ms=400)
     time.sleep(1.2)
 
-    signals = [platform.submit(amount="0.01") for _ in range(10)]
+    # Stored and claimed together: none is late enough to find it closed again.
+    bodies = [parse_signal({"id": f"p{n}", "symbol": "BTC/USDT", "side": "buy", "amount": "0.01"}) for n in range(10)]
+    store_signals(bodies, user_id=platform.user.pk, token_id=None, now=timezone.now(), max_age_s=300)
+    platform.executor.wake()
+    signals = Signal.objects.filter(idempotency_key__startswith="p")
     exchanges = [platform.final(signal).exchange_id for signal in signals]
 
-    assert exchanges.count("binance") == 1
+    assert (len(exchanges), exchanges.count("binance")) == (10, 1)
 
 
 def test_one_users_troubles_move_no_exchanges_breaker(platform):
