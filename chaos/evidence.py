@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -54,6 +54,8 @@ class SignalFacts:
     code: str
     amount: Decimal | None
     final_at: datetime | None = None
+    filled: Decimal = Decimal(0)
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,10 @@ def _placement(entry: Mapping[str, Any]) -> Placement:
 def _read_signals(evidence: Evidence) -> None:
     from execution.models import Signal
 
-    columns = ("id", "user_id", "idempotency_key", "status", "reason_code", "amount", "final_at")
-    for row in Signal.objects.values_list(*columns).iterator():
-        evidence.signals[str(row[0])] = SignalFacts(str(row[0]), *row[1:])
+    columns = ("id", "user_id", "idempotency_key", "status", "reason_code", "amount", "final_at", "filled_amount")
+    for row in Signal.objects.values_list(*columns, "parent_id").iterator():
+        signal = SignalFacts(str(row[0]), *row[1:-1])
+        evidence.signals[signal.id] = replace(signal, parent=str(row[-1] or ""))
 
 
 def _read_orders(evidence: Evidence) -> None:

@@ -218,6 +218,32 @@ def _within_parent(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
             yield Finding(Invariant.WITHIN_PARENT, text, tuple(sorted(involved[signal_id])))
 
 
+def _parts_within_whole(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
+    """What all parts of a signal were filled with, and whether the signal says the same."""
+    there: dict[str, Decimal] = defaultdict(Decimal)
+    for placement in evidence.placements:
+        order = evidence.order_of(placement)
+        if order is not None:
+            there[_root(evidence, order.signal_id)] += placement.filled
+    ours: dict[str, Decimal] = defaultdict(Decimal)
+    for part in evidence.signals.values():
+        if part.parent:
+            ours[part.parent] += part.filled
+    verdict.checked[Invariant.WITHIN_PARENT] += f", {len(ours):,} of them in parts"
+    for signal_id, filled in ours.items():
+        signal = evidence.signals[signal_id]
+        if signal.filled != filled:
+            yield Finding(Invariant.WITHIN_PARENT, f"signal {signal.key} says {signal.filled}, its parts say {filled}")
+        if not signal.parent and signal.amount is not None and there[signal_id] > signal.amount:
+            text = f"the parts of signal {signal.key} were filled with {there[signal_id]} of {signal.amount}"
+            yield Finding(Invariant.WITHIN_PARENT, text)
+
+
+def _root(evidence: Evidence, signal_id: str) -> str:
+    signal = evidence.signals.get(signal_id)
+    return _root(evidence, signal.parent) if signal is not None and signal.parent else signal_id
+
+
 def _legal(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
     count = 0
     for order in evidence.orders.values():
@@ -318,6 +344,6 @@ def _orders_by_signal(evidence: Evidence) -> dict[str, list[OrderFacts]]:
 
 
 _CHECKS: tuple[Check, ...] = (
-    _placed_once, _nothing_lost, _in_time, _never_guessed, _failover, _idempotent, _within_parent, _legal,
-    _same_books, _intent_first, _no_false_alarm,
+    _placed_once, _nothing_lost, _in_time, _never_guessed, _failover, _idempotent, _within_parent, _parts_within_whole,
+    _legal, _same_books, _intent_first, _no_false_alarm,
 )  # fmt: skip

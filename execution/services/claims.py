@@ -118,6 +118,7 @@ class WorkingOrder:
     cancel_code: str = ""
     cancel_reason: str = ""
     of_part: bool = False
+    rest_until: datetime | None = None
 
     def request(self) -> OrderRequest:
         """The order as an exchange adapter wants it."""
@@ -257,7 +258,8 @@ _ORDER_COLUMNS = """
     o.id, o.signal_id, o.user_id, o.exchange_id, o.credential_id, o.mode, o.status, s.strategy_id, o.symbol, o.side,
     o.order_type, o.time_in_force, o.amount, o.price, o.reference_price, o.filled_amount, o.exchange_order_id,
     o.baseline, o.exclusive, o.submitted_at, o.valid_until, o.expires_at, o.clean_misses, o.cancel_requested_at,
-    s.received_at, o.cancel_code, o.cancel_reason, s.parent_id IS NOT NULL
+    s.received_at, o.cancel_code, o.cancel_reason, s.parent_id IS NOT NULL,
+    (s.schedule->>'rest_until')::timestamptz
 """
 
 # An exclusive order is only taken when no other one of these keys in this pair is in doubt, and oldest first.
@@ -348,12 +350,14 @@ def _working_order(
     baseline: str | None, exclusive: bool, submitted_at: datetime, valid_until: datetime,
     expires_at: datetime, clean_misses: int, cancel_requested_at: datetime | None,
     received_at: datetime, cancel_code: str, cancel_reason: str, of_part: bool,
+    rest_until: datetime | None,
 ) -> WorkingOrder:  # fmt: skip
     return WorkingOrder(
         id, signal_id, user_id, exchange, credential_id, Mode(mode), OrderStatus(status), strategy_id, symbol,
         Side(side), OrderType(order_type), TimeInForce(time_in_force), amount, price, reference_price, filled_amount,
         exchange_order_id, json.loads(baseline) if baseline else None, exclusive, submitted_at, valid_until,
         expires_at, clean_misses, cancel_requested_at, received_at, cancel_code, cancel_reason, of_part,
+        rest_until,
     )  # fmt: skip
 
 

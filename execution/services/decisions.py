@@ -148,7 +148,7 @@ def store_decisions(
     """
     if not decided:
         return []
-    decided = [_with_parts(item) for item in decided]
+    decided = [with_parts(item) for item in decided]
     with transaction.atomic():
         kept_ids = _move_signals(decided, now)
         kept = [item for item in decided if item.signal.id in kept_ids]
@@ -167,8 +167,8 @@ def store_decisions(
     return [order for order, item in orders if item.order is not None and item.order.send_now]
 
 
-def _with_parts(item: Decided) -> Decided:
-    """What has parts has no order of its own, and its parts are never more than what is left of it."""
+def with_parts(item: Decided) -> Decided:
+    """The decision as it is stored: what has parts has no order of its own, and they are not more than what is left."""
     if item.order is not None and item.signal.parts_made:
         item = replace(item, order=None, parts=(_as_part(item.order, item.signal),))
     if not item.parts:
@@ -328,7 +328,13 @@ def _order_of(item: Decided, now: datetime, validity_s: float) -> WorkingOrder:
         cancel_requested_at=None,
         received_at=signal.received_at,
         of_part=signal.parent_id is not None,
+        rest_until=_rest_until(signal),
     )
+
+
+def _rest_until(signal: ClaimedSignal) -> datetime | None:
+    until = (signal.schedule or {}).get("rest_until")
+    return datetime.fromisoformat(until) if until else None
 
 
 def _insert_orders(orders: Sequence[tuple[WorkingOrder, Decided]], now: datetime, check_at: datetime) -> None:

@@ -4,6 +4,7 @@ Locks are taken from the parts up: orders and their signals, then slices, then r
 parts of one parent at the same time wait for each other and never deadlock; the sums are made after the wait.
 """
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ class NewPart:
     exchange: "" when it is to be routed when due. amount: base units, whole lots of that exchange; a part of a notional
     may have a notional instead. limit_price: protective, sent as IOC unless `time_in_force` says otherwise; None: as
     the signal says. A leg with an amount, of a notional, needs a limit price: all of them at their limits may not cost
-    more than the notional. due_at: None is now.
+    more than the notional. due_at: None is now. rest_until: what rests there after that is cancelled and planned anew.
     """
 
     exchange: str
@@ -35,6 +36,7 @@ class NewPart:
     due_at: datetime | None = None
     notional: Decimal | None = None
     time_in_force: TimeInForce | None = None
+    rest_until: datetime | None = None
 
     def allotted(self, wanted: Wanted) -> Decimal:
         """What it takes of the whole, in the whole's unit. Raises ValueError when that cannot be told."""
@@ -56,7 +58,7 @@ def total(parts: Iterable[NewPart], wanted: Wanted) -> Decimal:
 
 _PART = (
     "id uuid, parent_id uuid, part int, key text, leg bool, exchange text, amount numeric, notional numeric, "
-    "allotted numeric, order_type text, limit_price numeric, time_in_force text, due_at timestamptz"
+    "allotted numeric, order_type text, limit_price numeric, time_in_force text, due_at timestamptz, schedule text"
 )
 # A leg keeps its signal's place in the queue; a slice comes into being when it is due.
 _INSERT_PARTS = f"""
@@ -71,7 +73,7 @@ SELECT v.id, p.user_id, p.api_token_id, v.key, p.body_hash, COALESCE(v.due_at, p
        COALESCE(v.time_in_force, p.time_in_force), p.signal_type, p.strategy_id,
        CASE WHEN v.leg THEN v.exchange ELSE p.requested_exchange END, p.requested_mode, p.max_slippage_bps, p.priority,
        p.expires_at, '{{}}'::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL, v.parent_id, v.part,
-       v.leg, v.allotted, v.due_at, 0, 0, '', NULL, NULL, p.routing_strategy, p.preferred_exchanges
+       v.leg, v.allotted, v.due_at, 0, 0, '', v.schedule::jsonb, NULL, p.routing_strategy, p.preferred_exchanges
 FROM {recordset(_PART)} JOIN execution_signal p ON p.id = v.parent_id
 """
 
@@ -106,6 +108,7 @@ def _rows(plan: Planned) -> Iterable[tuple[Any, ...]]:
             new_id, plan.parent, number, part_key(new_id), bool(part.exchange), part.exchange, part.amount,
             part.notional, part.allotted(plan.wanted), OrderType.LIMIT.value if limited else None, part.limit_price,
             in_force.value if in_force else None, part.due_at,
+            json.dumps({"rest_until": part.rest_until.isoformat()}) if part.rest_until else None,
         )  # fmt: skip
 
 
@@ -117,7 +120,8 @@ WHERE p.id = ANY(%(ids)s::uuid[])
    OR p.id IN (SELECT s.parent_id FROM execution_signal s WHERE s.id = ANY(%(ids)s::uuid[]))
 ORDER BY p.parent_id IS NULL, p.id FOR UPDATE
 """
-# What a part holds of its whole: see `execution.domain.parts.used`.
+# What a part holds of its whole: see `execution.domain.parts.used`. An exchange that would not let an order rest may
+# still take one that does not.
 _ADD_UP = """
 UPDATE execution_signal p
 SET filled_amount = t.filled, filled_notional = t.notional, allocated_amount = t.allocated,
@@ -128,8 +132,8 @@ FROM (
                     ELSE LEAST(c.allotted, CASE WHEN w.amount IS NULL THEN c.filled_notional ELSE c.filled_amount END)
                END) AS allocated,
            count(*) FILTER (WHERE c.final_at IS NULL) AS under_way,
-           COALESCE(array_agg(c.requested_exchange::text) FILTER (WHERE c.leg AND c.requested_exchange = ANY(c.tried)),
-                    '{}') AS tried,
+           COALESCE(array_agg(c.requested_exchange::text) FILTER (
+               WHERE c.leg AND c.time_in_force <> 'PO' AND c.requested_exchange = ANY(c.tried)), '{}') AS tried,
            (array_agg(ARRAY[c.reason_code, c.reason_detail]::text[]
                       ORDER BY c.reason_code = '', c.final_at DESC NULLS LAST, c.part))[1:1] AS why
     FROM execution_signal c JOIN execution_signal w ON w.id = c.parent_id

@@ -190,9 +190,8 @@ def _passive(signal: ClaimedSignal, policy: Policy, answer: Answer, market: Mark
     offered = traits(answer.exchange).capabilities.times_in_force
     in_force = TimeInForce.PO if TimeInForce.PO in offered else TimeInForce.GTC
     horizon_s = (signal.schedule or {}).get("horizon_s", policy.rules.passive_horizon_s)
-    part = NewPart(answer.exchange, amount, touch, time_in_force=in_force)
-    cross_at = timezone.now() + timedelta(seconds=horizon_s)
-    return (part,), {"cross_at": cross_at.isoformat(), "rested_at": str(touch)}, horizon_s
+    until = timezone.now() + timedelta(seconds=horizon_s)
+    return (NewPart(answer.exchange, amount, touch, time_in_force=in_force, rest_until=until),), {}, horizon_s
 
 
 def _slice(amount: Decimal, due_at: datetime, *, in_quote: bool) -> NewPart:

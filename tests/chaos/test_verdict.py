@@ -152,6 +152,22 @@ def test_one_key_with_two_signals():
     assert broken(lambda e: setattr(e, "broken", ["k1 was accepted as s1 and again as s2"])) == {Invariant.IDEMPOTENT}
 
 
+def in_parts(evidence, **whole):
+    """The order's signal becomes the part of another."""
+    part = replace(evidence.signals["s1"], parent="s0", key="part", filled=evidence.orders["aa"].filled)
+    evidence.signals["s0"] = replace(part, id="s0", key="k0", parent="", **whole)
+    evidence.signals["s1"] = part
+
+
+def test_parts_that_add_up_are_in_order():
+    assert broken(in_parts) == set()
+
+
+@pytest.mark.parametrize("whole", [{"amount": D("0.4")}, {"filled": D("0.4")}])
+def test_parts_of_more_than_the_whole_and_a_whole_that_says_otherwise(whole):
+    assert broken(lambda e: in_parts(e, **whole)) == {Invariant.WITHIN_PARENT}
+
+
 @pytest.mark.parametrize("change", [lambda e: placement(e, amount=D(1)), lambda e: signal(e, amount=D("0.4"))])
 def test_more_than_was_wanted(change):
     assert Invariant.WITHIN_PARENT in broken(change)

@@ -234,3 +234,42 @@ def test_the_size_limit_is_on_the_whole_not_on_its_slices(quick):
     signal = settle(quick, amount="1", execution_method="twap", slices=20, horizon_s=20)
 
     assert (signal.status, signal.reason_code, signal.parts.count()) == ("denied", "ORDER_VALUE", 0)
+
+
+def test_a_passive_order_rests_at_the_best_price_and_takes_the_rest_when_its_time_is_over(quick):
+    signal = quick.submit(amount="1", execution_method="passive", horizon_s=3)
+    wait_until(lambda: Order.objects.filter(signal__parent=signal, status="open").exists())
+    resting = Order.objects.get(signal__parent=signal)
+    assert (resting.price, resting.order_type, resting.amount) == (D(49990), "limit", D(1))
+    assert resting.time_in_force in {"PO", "GTC"}
+
+    ended = quick.final(signal, within_s=30)
+
+    check_once_each(ended)
+    assert (ended.status, ended.filled_amount, booked(quick, "binance")) == ("filled", D(1), D(1))
+    rested, crossed = slices_of(ended)
+    assert (rested.status, rested.reason_code, crossed.status) == ("cancelled", "NO_FILL", "filled")
+    assert crossed.orders.get().created_at >= rested.final_at
+
+
+def test_a_passive_order_that_meets_somebody_saves_the_spread(quick):
+    signal = quick.submit(amount="1", execution_method="passive", horizon_s=60)
+    wait_until(lambda: Order.objects.filter(signal__parent=signal, status="open").exists())
+
+    quick.simulator.control.set_book("binance", "BTC/USDT", bids=[("49970", "40")], asks=[("49980", "40")])
+
+    ended = quick.final(signal, within_s=30)
+    check_once_each(ended)
+    assert (ended.status, ended.filled_notional, ended.parts.count()) == ("filled", D(49990), 1)
+
+
+def test_a_passive_order_does_not_wait_while_the_price_goes_away(quick):
+    signal = quick.submit(amount="1", execution_method="passive", horizon_s=600)
+    wait_until(lambda: Order.objects.filter(signal__parent=signal, status="open").exists())
+
+    quick.simulator.control.set_book("binance", "BTC/USDT", bids=[("50400", "40")], asks=[("50420", "40")])
+
+    ended = quick.final(signal, within_s=30)
+    check_once_each(ended)
+    assert (ended.status, ended.filled_amount) == ("filled", D(1))
+    assert ended.parts.get(part=0).reason_code == "NO_FILL"

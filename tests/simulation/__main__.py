@@ -15,18 +15,19 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--orders", type=int, default=20, help="signals in each world (default 20)")
     parser.add_argument("--seed", type=int, help="this one only; tells the story of the signal that broke a rule")
+    parser.add_argument("--parts", action="store_true", help="signals are traded in parts")
     options = parser.parse_args()
     if options.seed is not None:
         try:
-            run_seed(options.seed, options.orders)
+            run_seed(options.seed, options.orders, parts=options.parts)
         except Violation:
-            print(story(options.seed, options.orders))
+            print(story(options.seed, options.orders, parts=options.parts))
             return 1
         print(f"seed {options.seed} breaks no rule")
         return 0
     began = time.perf_counter()
     try:
-        figures = run_seeds(range(options.first, options.first + options.seeds), options.orders)
+        figures = run_seeds(range(options.first, options.first + options.seeds), options.orders, parts=options.parts)
     except AssertionError as e:
         print(e)
         return 1
@@ -36,6 +37,8 @@ def main() -> int:
         f"{figures.events} events, {figures.virtual_s / 3600:.1f} virtual hours in {took:.1f} s: "
         f"{figures.orders / took:.0f} orders/s, 0 rules broken"
     )
+    if options.parts:
+        print(f"{figures.parts} parts with {figures.of_parts} orders, 0 over-filled, all sums exact")
     print(", ".join(f"{name} {count}" for name, count in sorted(figures.reached.items())))
     return 0
 

@@ -21,6 +21,7 @@ class Broken:
     unknown_is_rejected: bool = False
     late_exchanges_forgotten: bool = False
     clock_trusted: bool = False
+    parents_do_not_wait: bool = False
 
 
 NOTHING = Broken()

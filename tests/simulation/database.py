@@ -11,11 +11,23 @@ from decimal import Decimal
 from uuid import UUID
 
 from execution.domain import life
-from execution.domain.ids import order_id
+from execution.domain.ids import order_id, part_id
 from execution.domain.life import Move, SignalState
-from execution.domain.orders import FINAL, IN_DOUBT, SIGNAL_FINAL, OrderStatus, SignalStatus, check_move
+from execution.domain.orders import (
+    FINAL,
+    IN_DOUBT,
+    SIGNAL_FINAL,
+    OrderStatus,
+    OrderType,
+    SignalStatus,
+    TimeInForce,
+    check_move,
+)
+from execution.domain.parts import ParentState, end_status, parent_after, used
+from execution.domain.sizing import Wanted
 from execution.services.claims import CHECK_LEASE_S, SIGNAL_LEASE_S, ClaimedSignal, WorkingOrder
-from execution.services.decisions import Decided
+from execution.services.decisions import Decided, with_parts
+from execution.services.parts import NewPart, total
 from tests.simulation.broken import Broken
 from tests.simulation.truth import Truth
 
@@ -40,6 +52,18 @@ class SignalRow:
     cancelled: bool = False
     filled: Decimal = ZERO
     orders: list["OrderRow"] = field(default_factory=list)
+    parent: "SignalRow | None" = None
+    allotted: Decimal = ZERO
+    due_at: datetime | None = None
+    detail: str = ""
+    allocated: Decimal = ZERO
+    paced_until: datetime | None = None
+    parts: list["SignalRow"] = field(default_factory=list)
+
+    @property
+    def root(self) -> "SignalRow":
+        """The signal that a client sent."""
+        return self if self.parent is None else self.parent.root
 
 
 @dataclass(slots=True)
@@ -82,7 +106,22 @@ class Database:
 
     def claim_signals(self, limit: int) -> list[ClaimedSignal]:
         until = self._now() + timedelta(seconds=SIGNAL_LEASE_S)
-        taken = sorted(self.pending, key=lambda row: (row.asked.priority, row.number))[:limit]
+        ready = [row for row in self.pending if row.due_at is None]
+        return self._claim(sorted(ready, key=lambda row: (row.asked.priority, row.number))[:limit], until)
+
+    def claim_slices(self, limit: int) -> list[ClaimedSignal]:
+        """See `execution.services.claims.claim_slices`."""
+        now, heads = self._now(), {}
+        for row in sorted(self.pending, key=lambda row: row.number):
+            paced = row.parent is not None and (row.parent.paced_until or now) <= now
+            if row.due_at is not None and row.due_at <= now and paced:
+                heads.setdefault(row.parent.asked.id, row)
+        taken = list(heads.values())[:limit]
+        for row in taken:
+            row.parent.paced_until = now + timedelta(seconds=0.2)
+        return self._claim(taken, now + timedelta(seconds=SIGNAL_LEASE_S))
+
+    def _claim(self, taken: list[SignalRow], until: datetime) -> list[ClaimedSignal]:
         for row in taken:
             if not self._broken.claim_without_compare:
                 self.pending.remove(row)
@@ -90,10 +129,11 @@ class Database:
                 row.status, row.claimed_until = SignalStatus.ROUTING, until
         return [
             replace(
-                row.asked, tried=row.tried, attempt=row.attempt, claimed_until=until, cancel_requested=row.cancelled
+                row.asked, tried=row.tried, attempt=row.attempt, claimed_until=until, cancel_requested=row.cancelled,
+                wanted=_left(row), parts_made=len(row.parts), filled=row.filled if row.parts else ZERO,
             )
             for row in taken
-        ]
+        ]  # fmt: skip
 
     def return_stale_claims(self) -> None:
         if self._broken.no_lease_return:
@@ -103,16 +143,28 @@ class Database:
             self.routing.remove(row)
             self._set_pending(row)
 
-    def cancel_signal(self, row: SignalRow) -> None:
+    def cancel_signal(self, row: SignalRow, *, and_parts: bool = True) -> None:
+        """and_parts: False, the canceller dies before it comes to the parts."""
         if row.status in SIGNAL_FINAL:
             return
         row.cancelled = True
         self._truth.cancelled(row)
         if row.status == SignalStatus.PENDING:
             self.pending.remove(row)
-            self._end(row, SignalStatus.CANCELLED, "CANCELLED_BY_CLIENT")
+            self._end(row, end_status(row.filled, "CANCELLED_BY_CLIENT"), "CANCELLED_BY_CLIENT")
         for order in row.orders:
             self.cancel_order(order, "CANCELLED_BY_CLIENT")
+        self.settle(row.parent)
+        for part in row.parts if and_parts else ():
+            self.cancel_signal(part)
+
+    def cancel_left(self) -> None:
+        """See `execution.services.cancel.cancel_left`."""
+        for row in list(self.signals.values()):
+            if row.cancelled and row.status not in SIGNAL_FINAL:
+                for part in row.parts:
+                    if not part.cancelled:
+                        self.cancel_signal(part)
 
     def cancel_order(self, row: OrderRow, code: str) -> None:
         if row.order.status in FINAL:
@@ -121,6 +173,7 @@ class Database:
             self.queued.remove(row)
             row.order, row.code = replace(row.order, status=OrderStatus.CANCELLED), code
             self._end(row.signal, SignalStatus.CANCELLED, code)
+            self.settle(row.signal.parent)
             return
         now = self._now()
         row.order = replace(row.order, cancel_requested_at=now, cancel_code=code, cancel_reason="Not wanted any more.")
@@ -135,7 +188,7 @@ class Database:
     ) -> list[WorkingOrder]:
         """One transaction; what was lost or cancelled meanwhile is left alone or ends."""
         sent = []
-        for item in decided:
+        for item in map(with_parts, decided):
             row = self.signals[item.signal.id]
             mine = row.status == SignalStatus.ROUTING and row.claimed_until == item.signal.claimed_until
             if not mine and not self._broken.claim_without_compare:
@@ -145,15 +198,61 @@ class Database:
             if row in self.pending:
                 self.pending.remove(row)
             row.claimed_until = None
-            if item.denial is not None:
+            if item.waits_until is not None and not row.cancelled:
+                row.due_at, row.tried = item.waits_until, ()
+                self._set_pending(row)
+            elif item.denial is not None and item.waits_until is None:
                 self._end(row, item.final_status, item.denial.code.value)
+                self.settle(row.parent)
             elif row.cancelled:
-                self._end(row, SignalStatus.CANCELLED, "CANCELLED_BY_CLIENT")
+                self._end(row, end_status(row.filled, "CANCELLED_BY_CLIENT"), "CANCELLED_BY_CLIENT")
+                self.settle(row.parent)
+            elif item.parts:
+                self._insert_parts(row, item)
             else:
                 order = self._insert_order(row, item, now, validity_s, check_after_s)
                 if order.status == OrderStatus.SUBMITTING:
                     sent.append(order)
         return sent
+
+    def _insert_parts(self, row: SignalRow, item: Decided) -> None:
+        for part in item.parts:
+            child = part_row(row, part, len(self.signals))
+            row.parts.append(child)
+            self.insert_signal(child)
+        row.attempt += 1
+        row.status = SignalStatus.EXECUTING
+        row.allocated += total(item.parts, item.signal.wanted)
+        self._truth.planned(row)
+
+    def settle(self, parent: SignalRow | None) -> None:
+        """See `execution.services.parts.settle`."""
+        if parent is None:
+            return
+        whole = parent.asked.wanted.amount
+        assert whole is not None
+        parent.filled = sum((part.filled for part in parent.parts), ZERO)
+        held = [
+            used(part.allotted, part.filled, ended=part.status in SIGNAL_FINAL, code=part.code) for part in parent.parts
+        ]
+        parent.allocated = sum(held, ZERO)
+        refused = {part.asked.requested_exchange for part in parent.parts if part.asked.leg and part.tried}
+        parent.tried = tuple(sorted({*parent.tried, *refused}))
+        under_way = sum(part.status not in SIGNAL_FINAL for part in parent.parts)
+        if self._broken.parents_do_not_wait:
+            under_way = 0
+        last = next((part for part in reversed(parent.parts) if part.code), None)
+        state = ParentState(
+            whole, False, parent.allocated, parent.filled, under_way, len(parent.parts), parent.attempt,
+            parent.cancelled, parent.asked.expires_at, last.code if last else "", "",
+        )  # fmt: skip
+        self._truth.summed(parent)
+        if parent.status == SignalStatus.EXECUTING and (after := parent_after(state, self._now())) is not None:
+            if after.status == SignalStatus.PENDING:
+                self._set_pending(parent)
+            else:
+                self._end(parent, after.status, after.code)
+        self.settle(parent.parent)
 
     def _insert_order(
         self, signal: SignalRow, item: Decided, now: datetime, validity_s: float, check_after_s: float
@@ -297,7 +396,7 @@ class Database:
             self.live.remove(row)
         signal = row.signal
         cancelled = signal.cancelled or before.cancel_requested_at is not None
-        state = SignalState(signal.asked.expires_at, cancelled, signal.attempt)
+        state = SignalState(signal.asked.expires_at, cancelled, signal.attempt, leg=signal.asked.leg)
         status, tried = life.signal_after(move, state)
         self._truth.recorded(row, before, move, status)
         signal.filled = move.filled
@@ -309,6 +408,7 @@ class Database:
             self._end(signal, status, move.code)
         else:
             signal.status, signal.code = status, move.code
+        self.settle(signal.parent)
 
     def _set_pending(self, row: SignalRow) -> None:
         row.status, row.claimed_until = SignalStatus.PENDING, None
@@ -322,3 +422,30 @@ class Database:
         self._truth.ended(row)
         if not self.open_signals:
             self.all_ended()
+
+
+def _left(row: SignalRow) -> Wanted:
+    wanted = row.asked.wanted
+    return wanted if wanted.amount is None else replace(wanted, amount=wanted.amount - row.allocated)
+
+
+def part_row(parent: SignalRow, part: NewPart, number: int) -> SignalRow:
+    """A part as `execution.services.parts.insert_parts` stores it."""
+    whole = parent.asked.wanted
+    limited = part.limit_price is not None
+    wanted = replace(
+        whole,
+        amount=part.amount,
+        order_type=OrderType.LIMIT if limited else whole.order_type,
+        limit_price=part.limit_price if limited else whole.limit_price,
+        time_in_force=(part.time_in_force or TimeInForce.IOC) if limited else whole.time_in_force,
+        capped=True,
+    )
+    asked = replace(
+        parent.asked, id=part_id(parent.asked.id, len(parent.parts)), parent_id=parent.asked.id, wanted=wanted,
+        leg=bool(part.exchange), requested_exchange=part.exchange or parent.asked.requested_exchange, tried=(),
+        attempt=0,
+    )  # fmt: skip
+    child = SignalRow(parent.root.number + 1000 * (number + 1), asked, parent=parent, due_at=part.due_at)
+    child.allotted = part.allotted(whole)
+    return child

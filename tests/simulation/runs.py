@@ -22,6 +22,10 @@ class Figures:
     unlucky: int = 0
     """Orders whose outcome was unknown for a while."""
 
+    parts: int = 0
+    of_parts: int = 0
+    """Orders of parts."""
+
     reached: Counter[str] = field(default_factory=Counter)
 
     def add(self, world: World) -> None:
@@ -29,6 +33,8 @@ class Figures:
         self.seeds += 1
         self.signals += len(world.signals)
         self.orders += len(world.database.orders)
+        self.parts += sum(row.parent is not None for row in world.database.signals.values())
+        self.of_parts += sum(row.signal.parent is not None for row in world.database.orders.values())
         self.placements += world.truth.placements
         self.events += world.loop.events
         self.virtual_s += world.loop.now
@@ -37,21 +43,21 @@ class Figures:
         self.reached.update(f"signal {row.status}" for row in world.signals)
 
 
-def run_seed(seed: int, signals: int, *, broken: Broken = NOTHING) -> World:
-    """Run one world to its end. Raises Violation."""
-    world = World(seed, signals, broken=broken)
+def run_seed(seed: int, signals: int, *, broken: Broken = NOTHING, parts: bool = False) -> World:
+    """Run one world to its end. parts: signals are traded in parts. Raises Violation."""
+    world = World(seed, signals, broken=broken, parts=parts)
     world.run()
     return world
 
 
-def run_seeds(seeds: Iterable[int], signals: int) -> Figures:
+def run_seeds(seeds: Iterable[int], signals: int, *, parts: bool = False) -> Figures:
     """Run many; a failing one raises AssertionError with the whole story of the signal it happened to."""
     figures = Figures()
     for seed in seeds:
         try:
-            figures.add(run_seed(seed, signals))
+            figures.add(run_seed(seed, signals, parts=parts))
         except Violation as e:
-            raise AssertionError(story(seed, signals)) from e
+            raise AssertionError(story(seed, signals, parts=parts)) from e
     return figures
 
 
@@ -62,15 +68,19 @@ def told(seed: int, signals: int) -> list[str]:
     return lines
 
 
-def story(seed: int, signals: int, *, broken: Broken = NOTHING) -> str:
+def story(seed: int, signals: int, *, broken: Broken = NOTHING, parts: bool = False) -> str:
     """Run a failing seed again and tell what happened to the signal that it failed for."""
     lines: list[tuple[int, str]] = []
-    world = World(seed, signals, broken=broken, tell=lambda signal, text: lines.append((signal, text)))
+    world = World(seed, signals, broken=broken, parts=parts, tell=lambda signal, text: lines.append((signal, text)))
     try:
         world.run()
     except Violation as e:
-        told = [text for signal, text in lines if signal in {e.signal, -1}]
+        told = [text for signal, text in lines if signal == -1 or signal % 1000 == e.signal % 1000]
         return "\n".join(
-            [f"seed {seed}: {e}", *told, f"Again: python -m tests.simulation --seed {seed} --orders {signals}"]
+            [
+                f"seed {seed}: {e}",
+                *told,
+                f"Again: python -m tests.simulation --seed {seed} --orders {signals}{' --parts' * parts}",
+            ]
         )
     return f"seed {seed} breaks no rule"

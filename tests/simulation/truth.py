@@ -95,6 +95,33 @@ class Truth:
         if row.order.status == OrderStatus.SUBMITTING:
             self.claimed(row)
 
+        self._check_whole(signal)
+
+    def planned(self, row: SignalRow) -> None:
+        """A plan in parts was committed."""
+        self.say(row.number, "planned", *(f"{part.asked.requested_exchange}:{part.allotted}" for part in row.parts))
+        self._require(row.number not in self._cancelled_at, "cancelled is cancelled", row, "parts after that")
+        self.summed(row)
+
+    def summed(self, row: SignalRow) -> None:
+        """A parent's sums were made."""
+        whole = row.asked.wanted.amount
+        total = sum((part.filled for part in row.parts), Decimal(0))
+        self._require(total == row.filled, "sums are exact", row, f"{total} is not {row.filled}")
+        self._require(row.filled <= row.allocated, "sums are exact", row, f"{row.filled} of {row.allocated}")
+        self._require(row.allocated <= whole, "parts within the whole", row, f"{row.allocated} of {whole}")
+
+    def _check_whole(self, signal: SignalRow) -> None:
+        """What may exist at exchanges of one client's signal, all its parts together."""
+        root, held = signal.root, Decimal(0)
+        if root is signal or root.asked.wanted.amount is None:
+            return
+        for known in self._orders.values():
+            order = known.row.order
+            if known.row.signal.root is root and order.status not in NEVER_PLACED:
+                held += order.filled_amount if order.status in FINAL else order.amount
+        self._require(held <= root.asked.wanted.amount, "parts within the whole", signal, f"{held} may be filled")
+
     def claimed(self, row: OrderRow) -> None:
         """An order may leave now."""
         self._orders[row.order.id].shift = self._loop.shift
@@ -206,6 +233,8 @@ class Truth:
         self.say(row.number, "signal", row.status, row.code)
         live = [order for order in row.orders if order.order.status not in FINAL]
         self._require(not live, "a signal ends with its order", row, row.status)
+        waiting = [part for part in row.parts if part.status not in SIGNAL_FINAL]
+        self._require(not waiting, "a signal ends with its parts", row, row.status)
         coded = bool(row.code) or row.status == SignalStatus.FILLED
         self._require(coded, "final with a code", row, row.status)
 
@@ -252,6 +281,9 @@ class Truth:
                 else:
                     self._require(row.order.filled_amount == 0, "books agree", signal, "filled and never placed")
             total = sum((row.order.filled_amount for row in signal.orders), Decimal(0))
+            total += sum((part.filled for part in signal.parts), Decimal(0))
+            whole = signal.asked.wanted.amount
+            self._require(whole is None or total <= whole, "never over-filled", signal, f"{total} of {whole}")
             self._require(total == signal.filled, "books agree", signal, f"{total} is not {signal.filled}")
 
     def _require(self, holds: bool, rule: str, signal: SignalRow, detail: object) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from execution.domain import life
@@ -14,16 +15,19 @@ from execution.domain.life import FillsDisagree, Move
 from execution.domain.orders import FINAL, IN_DOUBT, NEVER_PLACED, WORKING, IllegalTransition, Side
 from execution.domain.reports import OrderReport, Verdict
 from execution.domain.router import Question, Refused, route
+from execution.domain.schedule import merge_small, slice_amounts
 from execution.exchanges.registry import traits
 from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.deciding import decide_order, denied, expired, refused, send_now
 from execution.services.decisions import Decided
+from execution.services.parts import NewPart
+from execution.services.scheduling import postponed
 from policies.domain.gate import Leaving, check_leaving
 from policies.domain.policy import Policy
 from policies.domain.reasons import Denial, ReasonCode
 from tests.simulation.clock import TIMEOUT, Process, Reply, Steps
 from tests.simulation.database import DatabaseError
-from tests.simulation.exchanges import Failure
+from tests.simulation.exchanges import IDS, Failure
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -128,6 +132,8 @@ class Worker(Process):
                     yield from self._sweep()
                 if self._db.pending:
                     signals = yield from self._call(self._db.claim_signals, 10)
+                    if self.world.parts:
+                        signals += yield from self._call(self._db.claim_slices, 10)
                     if signals:
                         self.spawn(self._route(signals))
             except DatabaseError:
@@ -142,6 +148,8 @@ class Worker(Process):
                 self.spawn(self._check(order))
         if self._db.routing:
             yield from self._call(self._db.return_stale_claims)
+        if self.world.parts:
+            yield from self._call(self._db.cancel_left)
         if self._db.queued:
             yield from self._claim_orders()
 
@@ -158,7 +166,7 @@ class Worker(Process):
     def _route(self, signals: Sequence[ClaimedSignal]) -> Steps:
         yield 0.0
         policy, _ = self._known_policy()
-        decided = [self._decide(signal, policy) for signal in signals]
+        decided = [postponed(self._decide(signal, policy), self.now()) for signal in signals]
         if self._broken.send_before_commit:
             for item in decided:
                 if item.order is not None:
@@ -191,10 +199,27 @@ class Worker(Process):
             if not self.world.book_is_missing():
                 break
             question = replace(question, unpriced=(*question.unpriced, answer.exchange))
+        if self.world.parts and (parts := self._split(signal)):
+            return Decided(signal, policy.version, source="smart", parts=parts)
         decided = decide_order(signal, policy, facts, answer, self.world.book, held=None, began=began)
         if decided.order is None or decided.order.exclusive or self.rng.random() < 0.1:
             return decided  # no slot free: it is stored as queued
         return send_now(decided)
+
+    def _split(self, signal: ClaimedSignal) -> tuple[NewPart, ...]:
+        """Over exchanges at once, or over the next seconds; a slice may be split over exchanges again."""
+        rng, amount = self.rng, signal.remaining
+        if signal.leg or amount < Decimal("0.004") or rng.random() < 0.2:
+            return ()
+        count = rng.randint(1, 5)
+        weights = [Decimal(rng.randint(1, 9)) for _ in range(count)]
+        amounts = merge_small(slice_amounts(amount, weights, Decimal("0.00001")), Decimal("0.0008"))
+        later = not signal.is_slice and rng.random() < 0.4
+        price = signal.wanted.limit_price or rng.choice((Decimal(50000), Decimal(50100)))
+        if later:
+            due = [self.now() + timedelta(seconds=rng.uniform(0, 3) * number) for number in range(count)]
+            return tuple(NewPart("", each, None, at) for each, at in zip(amounts, due, strict=True) if each)
+        return tuple(NewPart(rng.choice(tuple(IDS)), each, price) for each in amounts if each)
 
     # --- sending
 

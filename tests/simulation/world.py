@@ -56,9 +56,16 @@ class World:
     """Build it with a seed, then `run`. Raises Violation."""
 
     def __init__(
-        self, seed: int, signals: int, *, broken: Broken = NOTHING, tell: Callable[[int, str], None] | None = None
+        self,
+        seed: int,
+        signals: int,
+        *,
+        broken: Broken = NOTHING,
+        parts: bool = False,
+        tell: Callable[[int, str], None] | None = None,
     ) -> None:
         self.rng = Random(seed)
+        self.parts = parts
         self.options = Options()
         self.broken = broken
         self.loop = Loop()
@@ -95,10 +102,11 @@ class World:
             self.loop.run(self._calm_at + QUIET_WITHIN_S + self._set_back_s)
         self.database.all_ended = lambda: None
         self.loop.run(self.loop.now + 15.0)  # what still travels arrives
-        self.truth.at_quiet(self.signals, self.exchanges)
+        self.truth.at_quiet(list(self.database.signals.values()), self.exchanges)
 
     def _over(self) -> bool:
-        return len(self.database.signals) == len(self.signals) and not self.database.open_signals
+        roots = sum(row.parent is None for row in self.database.signals.values())
+        return roots == len(self.signals) and not self.database.open_signals
 
     def _stop_when_over(self) -> None:
         if self._over():
@@ -148,7 +156,7 @@ class World:
         rng = self.rng
         at = rng.uniform(0.0, TROUBLE_S * 0.6)
         kind = rng.choice(list(SignalType))
-        in_quote = rng.random() < 0.3
+        in_quote = rng.random() < 0.3 and not self.parts
         wanted = Wanted(
             side=rng.choice((Side.BUY, Side.SELL)),
             amount=None if in_quote else Decimal(rng.choice((1, 5, 10, 50, 100, 150, 200))) / 1000,
@@ -181,7 +189,8 @@ class World:
         row = SignalRow(number, asked)
         self.loop.after(at, lambda _: self._submit(row))
         if rng.random() < 0.1:
-            self.loop.after(at + rng.uniform(0.0, 20.0), lambda _: self.database.cancel_signal(row))
+            dies = self.parts and rng.random() < 0.3
+            self.loop.after(at + rng.uniform(0.0, 20.0), lambda _: self.database.cancel_signal(row, and_parts=not dies))
         elif rng.random() < 0.05:
             self.loop.after(at + rng.uniform(0.0, 20.0), lambda _: self._cancel_newest_order(row))
         return row
@@ -200,8 +209,10 @@ class World:
                 return
 
     def _cancel_newest_order(self, row: SignalRow) -> None:
-        if row.orders:
-            self.database.cancel_order(row.orders[-1], "CANCELLED_BY_OPERATOR")
+        for below in (row, *row.parts):
+            if below.orders:
+                self.database.cancel_order(below.orders[-1], "CANCELLED_BY_OPERATOR")
+                return
 
     def _plan_trouble(self) -> None:
         """How bad it gets: from a calm day to everything at once."""
@@ -291,8 +302,10 @@ class World:
         self.loop.after(120.0 + self._set_back_s, lambda _: self._cancel_resting())
 
     def _cancel_resting(self) -> None:
-        for row in self.signals:
-            if any(order.order.status == OrderStatus.OPEN or order.order.filled_amount for order in row.orders):
+        for row in [row for row in self.database.signals.values() if row.parent is None]:
+            if row.parts or any(
+                order.order.status == OrderStatus.OPEN or order.order.filled_amount for order in row.orders
+            ):
                 self.database.cancel_signal(row)
 
 

@@ -11,6 +11,7 @@ import structlog
 from execution.domain import life
 from execution.domain.life import CheckOptions as CheckOptions
 from execution.domain.orders import FINAL, IN_DOUBT, WORKING
+from execution.domain.passive import should_cross
 from execution.domain.reports import OrderReport
 from execution.exchanges.base import Exchange
 from execution.exchanges.errors import ExchangeError
@@ -19,6 +20,7 @@ from execution.services.claims import WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.clock import Clock
 from execution.services.ledger import Move
+from execution.services.market_data import BookCache
 from policies.domain.policy import Policy
 
 logger = structlog.get_logger(__name__)
@@ -28,18 +30,25 @@ UNRECORDED_POLLS = 2
 """Looks at an acknowledged order before it is recorded as open: most end within them."""
 
 HANDED_OVER_S = 2.0
+BOOK_WAIT_S = 0.5
 
 
 class Checker:
     """Asks; what the answers mean is decided in `execution.domain.life`."""
 
     def __init__(
-        self, connections: Connections, policy: Callable[[], Policy], options: CheckOptions, clock: Clock
+        self,
+        connections: Connections,
+        policy: Callable[[], Policy],
+        options: CheckOptions,
+        clock: Clock,
+        books: BookCache,
     ) -> None:
         self._connections = connections
         self._policy = policy
         self._options = options
         self._clock = clock
+        self._books = books
 
     async def check(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
         """One look at an order that is due, whatever state it is in."""
@@ -55,6 +64,7 @@ class Checker:
         cancel = order.status in WORKING and life.wants_cancel(
             order, _now(), self._options, emulated=_is_emulated(order, trait)
         )
+        cancel = cancel or (order.status in WORKING and await self._has_rested_enough(order))
         late_s = trait.arrives_late_s
         # As of now: an answer may be long on its way.
         counts = not self._clock.set_within(life.clock_doubt_s(order, self._options, late_s=late_s))
@@ -63,6 +73,27 @@ class Checker:
         if report is None and order.status in IN_DOUBT and not counts:
             return life.after_doubtful_miss(order, _now(), self._options)
         return life.after_look_up(order, report, _now(), self._options, late_s=late_s, cancelled=cancel)
+
+    async def _has_rested_enough(self, order: WorkingOrder) -> bool:
+        """Whether what is left of a passive order is to take what there is; without a book, once its time is over."""
+        if order.rest_until is None or order.price is None:
+            return False
+        policy, now = self._policy(), _now()
+        max_age_s = float(policy.rules.book_max_age_s)
+        book = await self._books.get(order.exchange, order.symbol, max_age_s=max_age_s, wait_s=BOOK_WAIT_S)
+        if book is None or not book.is_usable():
+            return now >= order.rest_until
+        fees = policy.exchanges[order.exchange]
+        return should_cross(
+            book,
+            order.side,
+            order.price,
+            order.amount - order.filled_amount,
+            now=now,
+            until=order.rest_until,
+            maker_fee=fees.maker_fee_bps / 10_000,
+            taker_fee=fees.taker_fee_bps / 10_000,
+        )
 
     async def follow(
         self, order: WorkingOrder, acknowledged: Move, adapter: Exchange, put: Callable[[Move], None]

@@ -141,7 +141,11 @@ class Executor:
         self._database = DatabaseThreads()
         self._slots = Slots(options.max_in_flight)
         self._standing = Standing(self._database, options.redis_url, lambda: self._slots.in_flight)
-        self._budgets = Budgets(options.redis_url, share=options.rate_limit_share, on_ban=self._banned)
+
+        def banned(ban: Banned) -> None:
+            self._spawn(self._database.run(health.store_ban, ban))
+
+        self._budgets = Budgets(options.redis_url, share=options.rate_limit_share, on_ban=banned)
         pool = AdapterPool(
             base_urls=options.base_urls,
             timeout_s=options.timeout_s,
@@ -153,7 +157,8 @@ class Executor:
         self._pulse = Pulse(self._database, self._policy, facts_selector.known_facts, self._exchange_opened)
         self.connections = Connections(pool, self._database.run, self._pulse)
         self._recorder = Recorder(self._database, self._recorded)
-        self._checker = Checker(self.connections, self._policy, options.checks, self._standing.clock)
+        books = BookCache(self.connections.public, self._shared_books)
+        self._checker = Checker(self.connections, self._policy, options.checks, self._standing.clock, books)
         self._sender = Sender(
             self._database,
             self.connections,
@@ -167,7 +172,7 @@ class Executor:
         self._reconciler = Reconciler(self._database, self.connections, self._policy, self._reconciled)
         self._routing = RoutingStage(
             self._database,
-            BookCache(self.connections.public, self._shared_books),
+            books,
             self._slots,
             lambda: (self._policy(), self._facts_with_load()),
             self.duties.refresh_health,
@@ -277,9 +282,6 @@ class Executor:
                 self._wakeup.set()  # the signal, or its parent, may be pending again
             if move.order.exclusive and move.status not in IN_DOUBT:
                 self._left_queued([move.order.exchange])  # the next one of these keys and pair may leave
-
-    def _banned(self, ban: Banned) -> None:
-        self._spawn(self._database.run(health.store_ban, ban))
 
     # --- policy, health, housekeeping
 
