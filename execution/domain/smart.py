@@ -10,11 +10,12 @@ from execution.domain.book import OrderBook
 from execution.domain.choosing import Ask, Choice, Verdict
 from execution.domain.fees import taker_fee
 from execution.domain.orders import OrderType, Side, TimeInForce
-from execution.domain.prepared import usable
+from execution.domain.prepared import FEE_PLACES, usable
 from execution.domain.router import Facts, Question, Refused, admitted, exchange_check, mode_at
 from execution.domain.scoring import Offer, Record
 from execution.domain.sizing import Wanted
 from policies.domain import trading_state
+from policies.domain.numbers import rounded
 from policies.domain.policy import CredentialRef, Mode, PermissionRule, Policy, RouteBy, Scope
 from policies.domain.reasons import Denied, ReasonCode
 from policies.domain.routing import (
@@ -221,7 +222,7 @@ def _offer(
         exchange=slug,
         book=book,
         market=facts.markets[slug][question.symbol],
-        fee=fee,
+        fee=rounded(fee, FEE_PLACES),
         balance=balance,
         latency_ms=_latency(facts, slug),
         age_s=round(max(0.0, now_s - book.received_at), 3),
