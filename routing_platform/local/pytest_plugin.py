@@ -12,7 +12,7 @@ from routing_platform.local.services import running_services
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")  # what goes wrong on purpose is not worth reading
 _stack = ExitStack()
 ensure_env_file()
-os.environ.update(_stack.enter_context(running_services()))
+os.environ.update(_stack.enter_context(running_services(survives_power_cut=False)))
 
 
 def pytest_unconfigure() -> None:

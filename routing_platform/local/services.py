@@ -22,15 +22,16 @@ class StartFailed(RuntimeError):
 
 
 @contextmanager
-def running_services() -> Iterator[dict[str, str]]:
+def running_services(*, survives_power_cut: bool = True) -> Iterator[dict[str, str]]:
     """Run what DATABASE_URL and REDIS_URL do not already name; yields the environment that points at everything.
 
-    A server of an earlier start that still answers is used as it is and left running.
+    A server of an earlier start that still answers is used as it is and left running. survives_power_cut: False only
+    for data that nobody will miss. Killed servers lose nothing either way.
     """
     environment = {}
     with ExitStack() as stack:
         if not _is_external("DATABASE_URL", paths.database_url()):
-            stack.enter_context(_running_postgres())
+            stack.enter_context(_running_postgres(survives_power_cut))
             environment["DATABASE_URL"] = paths.database_url()
         if not _is_external("REDIS_URL", paths.redis_url()):
             stack.enter_context(_running_valkey())
@@ -63,7 +64,7 @@ def _is_external(variable: str, embedded_url: str) -> bool:
 
 
 @contextmanager
-def _running_postgres() -> Iterator[None]:
+def _running_postgres(survives_power_cut: bool) -> Iterator[None]:
     if postgres_answers():
         yield
         return
@@ -73,7 +74,10 @@ def _running_postgres() -> Iterator[None]:
     if not (paths.POSTGRES_DIR / "PG_VERSION").exists():
         _initdb(bin_dir, runner)
     command = [str(bin_dir / "postgres"), "-D", str(paths.POSTGRES_DIR), "-k", str(paths.socket_dir())]
-    for setting in ("listen_addresses=", "max_connections=200", "shared_buffers=128MB"):
+    settings = ["listen_addresses=", "max_connections=200", "shared_buffers=128MB"]
+    if not survives_power_cut:
+        settings += ["fsync=off", "full_page_writes=off"]
+    for setting in settings:
         command += ["-c", setting]
     with _child(runner, command, "postgres", signal.SIGINT, postgres_answers):
         _create_database("routing")

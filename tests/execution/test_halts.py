@@ -88,7 +88,9 @@ def test_twenty_halts_under_load_stop_every_send_within_a_second_and_no_cancel(p
     assert late == []
     statuses = list(Signal.objects.filter(idempotency_key__startswith="flow-").values_list("status", "reason_code"))
     assert len(statuses) == flow.stored
-    assert set(statuses) == {("filled", ""), ("denied", "TRADING_HALTED")}
+    # Failed: on a slow machine an order's time may run out here before it is sent, and the next try meets the halt.
+    halted = {("denied", "TRADING_HALTED"), ("failed", "TRADING_HALTED")}
+    assert {("filled", ""), ("denied", "TRADING_HALTED")} <= set(statuses) <= {("filled", ""), *halted}
     assert len(sent) == statuses.count(("filled", "")) + CYCLES
     after = [at - (start - GRACE_S) for at in sent for start, end in quiet if start - GRACE_S <= at <= end]
     last = f"the last {max(after, default=0):.2f} s after"
