@@ -19,7 +19,7 @@ from policies.domain.reasons import Denied, ReasonCode
 SIGNAL_FIELDS = (
     "symbol", "side", "amount", "notional", "timestamp", "expires_at", "strategy_id", "exchange", "signal_type",
     "order_type", "limit_price", "time_in_force", "max_slippage_bps", "priority", "mode", "score", "confidence",
-    "details",
+    "details", "routing_strategy", "preferred_exchanges", "execution_method", "slices", "horizon_s", "display_amount",
 )  # fmt: skip
 """What a map, a template or a default may fill. The signal's key is not among them: it comes from the alert's id."""
 

@@ -9,7 +9,7 @@ import pytest
 from execution.domain.balance import Option, Peak, after_answer, balance
 from policies.domain.policy import RouteBy
 
-SPREADING = [method for method in RouteBy if method != RouteBy.ONE_EXCHANGE]
+SPREADING = [method for method in RouteBy if method.spreads]
 THREE = [Option(slug, max_in_flight=100) for slug in ("binance", "kraken", "okx")]
 
 
