@@ -45,6 +45,7 @@ from execution.models import (
     WebhookDelivery,
 )
 from execution.services.reconcile import epoch
+from policies import defaults
 from policies.alerts import store_channel
 from policies.domain.policy import Mode, RouteBy, Scope, TradingStatus
 from policies.domain.reasons import ReasonCode
@@ -611,6 +612,7 @@ def alert(slug: str, **kwargs: Any) -> Alert:
         reason="for the tests",
         by=None,
     )
+    defaults.install_alert_rules(AlertRule)  # gone with the flush after a test that commits
     values: dict[str, Any] = {
         "rule": AlertRule.objects.get(name="Exchange down"),
         "scope_key": slug,
