@@ -17,7 +17,7 @@ from policies.domain.reasons import ReasonCode
 from policies.snapshot import current_policy
 
 
-class LegOut(serializers.Serializer[Any]):
+class OpportunityLegOut(serializers.Serializer[Any]):
     """One order it takes."""
 
     exchange = serializers.CharField()
@@ -44,7 +44,7 @@ class OpportunityOut(serializers.Serializer[Any]):
     profit_bps = exact("Of the cost.", source="row.profit_bps")
     funded_amount = exact("What your live accounts could pay for; null: not known.", source="amount")
     funded_profit = exact("What that earns at the least.", source="profit")
-    legs = LegOut(source="row.legs", many=True)
+    legs = OpportunityLegOut(source="row.legs", many=True)
     first_seen_at = serializers.DateTimeField(source="row.first_seen_at")
     last_seen_at = serializers.DateTimeField(source="row.last_seen_at")
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from execution.api.serializers import RowOut
 from execution.models import OrderCost
-from policies.domain.policy import Mode
+from policies.models.choices import ModeChoices
 
 
 def _rate(help_text: str) -> serializers.DecimalField:
@@ -52,7 +52,7 @@ class AccountFeesOut(serializers.Serializer[Any]):
 
     user = serializers.CharField()
     exchange = serializers.CharField()
-    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    mode = serializers.ChoiceField(choices=ModeChoices.choices)
     label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     rate = RateOut(allow_null=True)
     tier = serializers.CharField(allow_blank=True, help_text="The exchange's name for the account's level.")
@@ -98,7 +98,7 @@ class CostGroupOut(serializers.Serializer[Any]):
     """The orders of one exchange or strategy in one mode and quote asset. Means are weighted by value."""
 
     name = serializers.CharField(allow_blank=True)
-    mode = serializers.ChoiceField(choices=[mode.value for mode in Mode])
+    mode = serializers.ChoiceField(choices=ModeChoices.choices)
     quote = serializers.CharField()
     orders = serializers.IntegerField()
     measured = serializers.IntegerField(help_text="Orders whose mid at the decision is known.")

@@ -174,7 +174,7 @@ class RoutingStage:
         Stale health is checked at the exchanges; an order that was in doubt may have been settled a moment ago.
         """
         answers = list(answers)
-        if any(isinstance(a, Refused) and a.denial.code == ReasonCode.ORDER_IN_DOUBT for a in answers):
+        if any(isinstance(a, Refused) and _may_have_passed(a) for a in answers):
             await self._database.run(refresh_facts)
             return True
         policy, facts = self._policy_and_facts()
@@ -293,6 +293,12 @@ def _answer_each(
 ) -> dict[Question, _Answered]:
     smart = smart_each(policy, facts, questions, now)
     return {**_route_each(policy, facts, (q for q in questions if q not in smart), now), **smart}
+
+
+def _may_have_passed(refusal: Refused) -> bool:
+    """Whether what stands in the way may be gone since the facts were read: a doubt, or a list of pairs not there yet."""
+    unlisted = any(candidate.code == ReasonCode.MARKETS_NOT_LOADED for candidate in refusal.candidates)
+    return refusal.denial.code == ReasonCode.ORDER_IN_DOUBT or unlisted
 
 
 def _route_each(
