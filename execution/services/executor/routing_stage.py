@@ -296,7 +296,7 @@ def _answer_each(
 
 
 def _may_have_passed(refusal: Refused) -> bool:
-    """Whether what stands in the way may be gone since the facts were read: a doubt, or a list of pairs not there yet."""
+    """Whether what stands in the way may be gone since the facts were read: a doubt, a list of pairs not there yet."""
     unlisted = any(candidate.code == ReasonCode.MARKETS_NOT_LOADED for candidate in refusal.candidates)
     return refusal.denial.code == ReasonCode.ORDER_IN_DOUBT or unlisted
 
