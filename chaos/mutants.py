@@ -190,6 +190,8 @@ def early_look_up() -> None:
     from execution.domain import life
 
     _swap(life, "first_look_up_at", lambda order, options, *, late_s: order.submitted_at)
+    # A worker that just began counts nothing before that time anyway: the second guard of the same rule.
+    _swap(life, "clock_doubt_s", lambda order, options, *, late_s: 0.0)
 
 
 @mutant("late at an exchange without bounds")
