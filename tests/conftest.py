@@ -18,6 +18,32 @@ from policies.models import Exchange, FailoverChain, FailoverStep, FeeTier, Rout
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+ONE_AT_A_TIME = ("tests/stack/", "tests/chaos/")
+"""Whole platforms: never two of them side by side."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what must stay together when lanes run side by side: a file, and all that starts whole platforms.
+
+    These are the longest and go first among those that commit. pytest-django has put tests that commit behind those
+    that roll back, because they leave empty tables: so the two kinds of a file are two groups.
+    """
+    for item in items:
+        whole = item.nodeid.startswith(ONE_AT_A_TIME)
+        name = "platforms" if whole else f"{item.nodeid.partition('::')[0]}{' commits' if _commits(item) else ''}"
+        item.add_marker(pytest.mark.xdist_group(name))
+    first = next((at for at, item in enumerate(items) if _commits(item)), len(items))
+    items[first:] = sorted(items[first:], key=lambda item: not item.nodeid.startswith(ONE_AT_A_TIME))
+
+
+def _commits(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    marker = item.get_closest_marker("django_db")
+    return not {"transactional_db", "live_server"}.isdisjoint(fixtures) or bool(
+        marker and marker.kwargs.get("transaction")
+    )
+
+
 @pytest.fixture(autouse=True)
 def _fresh_process_state() -> Iterator[None]:
     """What a process remembers about policy, exchanges and itself must not outlive a test's database."""

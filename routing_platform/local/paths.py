@@ -9,7 +9,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
 ENV_FILE = LOCAL_DIR / "env"
 POSTGRES_DIR = LOCAL_DIR / "postgres"
-VALKEY_DIR = LOCAL_DIR / "valkey"
 LOG_DIR = LOCAL_DIR / "log"
 
 # A unix socket's path may have 107 bytes (104 on macOS); the longest name put into the folder is `.s.PGSQL.5432.lock`.
@@ -30,6 +29,16 @@ def database_url(name: str = "routing") -> str:
     return f"postgres://routing@/{name}?host={socket_dir()}"
 
 
-def redis_url() -> str:
-    """URL of the embedded Valkey."""
-    return f"unix://{socket_dir() / 'valkey.sock'}"
+def valkey_dir(name: str = "valkey") -> Path:
+    """Where an embedded Valkey keeps its data."""
+    return LOCAL_DIR / name
+
+
+def valkey_socket(name: str = "valkey") -> Path:
+    """Where an embedded Valkey listens."""
+    return socket_dir() / f"{name}.sock"
+
+
+def redis_url(name: str = "valkey") -> str:
+    """URL of an embedded Valkey."""
+    return f"unix://{valkey_socket(name)}"

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -34,8 +35,7 @@ def running_services(*, survives_power_cut: bool = True) -> Iterator[dict[str, s
             stack.enter_context(_running_postgres(survives_power_cut))
             environment["DATABASE_URL"] = paths.database_url()
         if not _is_external("REDIS_URL", paths.redis_url()):
-            stack.enter_context(_running_valkey())
-            environment["REDIS_URL"] = paths.redis_url()
+            environment["REDIS_URL"] = stack.enter_context(running_valkey())
         yield environment
 
 
@@ -48,15 +48,30 @@ def postgres_answers() -> bool:
         return False
 
 
-def valkey_answers() -> bool:
-    """Whether the embedded Valkey answers."""
-    client = redis.Redis.from_url(paths.redis_url(), socket_timeout=1, socket_connect_timeout=1)
+def valkey_answers(name: str = "valkey") -> bool:
+    """Whether the embedded Valkey of this name answers."""
+    client = redis.Redis.from_url(paths.redis_url(name), socket_timeout=1, socket_connect_timeout=1)
     try:
         return bool(client.ping())
     except redis.RedisError:
         return False
     finally:
         client.close()
+
+
+@contextmanager
+def running_valkey(name: str = "valkey") -> Iterator[str]:
+    """Run an embedded Valkey with data, log and socket of this name; yields its URL."""
+    if valkey_answers(name):
+        yield paths.redis_url(name)
+        return
+    for folder in (paths.valkey_dir(name), paths.LOG_DIR, paths.socket_dir()):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [str(binaries.valkey_server()), "--port", "0", "--dir", str(paths.valkey_dir(name))]
+    command += ["--unixsocket", str(paths.valkey_socket(name)), "--unixsocketperm", "700"]
+    command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
+    with _child(children.Unprivileged(), command, name, signal.SIGTERM, partial(valkey_answers, name)):
+        yield paths.redis_url(name)
 
 
 def _is_external(variable: str, embedded_url: str) -> bool:
@@ -107,20 +122,6 @@ def _create_database(name: str) -> None:
     with psycopg.connect(paths.database_url("postgres"), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
             connection.execute(f'CREATE DATABASE "{name}"')
-
-
-@contextmanager
-def _running_valkey() -> Iterator[None]:
-    if valkey_answers():
-        yield
-        return
-    for folder in (paths.VALKEY_DIR, paths.LOG_DIR, paths.socket_dir()):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [str(binaries.valkey_server()), "--port", "0", "--dir", str(paths.VALKEY_DIR)]
-    command += ["--unixsocket", str(paths.socket_dir() / "valkey.sock"), "--unixsocketperm", "700"]
-    command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
-    with _child(children.Unprivileged(), command, "valkey", signal.SIGTERM, valkey_answers):
-        yield
 
 
 @contextmanager
