@@ -1,5 +1,6 @@
 """What a plan says: legs, reasons, bounds, the best single exchange; and the numbers at its edges."""
 
+import random
 from decimal import Decimal as D
 
 import pytest
@@ -263,6 +264,35 @@ def test_a_request_that_makes_no_sense_is_refused(wrong):
 )
 def test_a_book_out_of_order_is_refused(levels):
     with pytest.raises(ValueError, match="out of order|not a"):
+        prepare_depth(levels, Side.BUY, SCALE)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_floats_texts_and_decimals_are_the_same_book_however_deep_it_is_read(side):
+    rng = random.Random(20261121)
+    for _ in range(200):
+        cents = sorted(rng.sample(range(1, 10 ** rng.choice([3, 7, 14])), 30), reverse=side == Side.SELL)
+        texts = [
+            [f"{D(each) / 100}", f"{D(rng.randrange(1, 10 ** rng.choice([3, 9, 17]))) / 10_000}"] for each in cents
+        ]
+        exact = [[D(price), D(amount)] for price, amount in texts]
+        floats = [[float(price), float(amount), 1.0] for price, amount in texts]
+        told = [[D(str(price)), D(str(amount))] for price, amount, _ in floats]
+        for enough in (None, 1, rng.randrange(1, 10**12)):
+            depth = prepare_depth(exact, side, SCALE, enough=enough)
+            assert prepare_depth(texts, side, SCALE, enough=enough) == depth
+            assert prepare_depth(floats, side, SCALE, enough=enough) == prepare_depth(told, side, SCALE, enough=enough)
+        assert prepare_depth([*floats[:9], *exact[9:]], side, SCALE) == prepare_depth(
+            [*told[:9], *exact[9:]], side, SCALE
+        )
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0, 0.0, "x", 1.001])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_float_that_makes_no_sense_is_refused_wherever_it_stands(wrong, column):
+    levels = [[100.0, 1.0], [101.0, 1.0], [102.0, 1.0]]
+    levels[2][column] = wrong if column == 0 or wrong != 1.001 else 1.00001
+    with pytest.raises(ValueError, match=r"finite|out of order|not a number|decimal places"):
         prepare_depth(levels, Side.BUY, SCALE)
 
 

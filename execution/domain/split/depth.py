@@ -3,10 +3,15 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from execution.domain.book import OrderBook
 from execution.domain.orders import Side
-from execution.domain.split.scale import Number, Scale, scaled_down, scaled_quickly, scaled_up
+from execution.domain.split.scale import FLOAT_EXACT, Number, Scale, scaled_down, scaled_quickly, scaled_up
+
+_PRICE_AND_AMOUNT = itemgetter(0, 1)
+_NEVER = 10**60
+"""More units than any book holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,57 @@ def prepare_depth(
     `enough`: stop once this many units are there; an order never takes more of one exchange than its own amount.
     Raises ScaleTooCoarse, and ValueError for a book out of order or an amount or price that is not positive.
     """
+    bound = _NEVER if enough is None else enough
+    read = None
+    if levels and type(levels[0][0]) is float:
+        read = _read_floats(levels, side, scale, bound)  # type: ignore[arg-type]
+    prices, amounts, values = read or _read(levels, side, scale, bound)
+    return Depth(scale, side, tuple(prices), tuple(amounts), tuple(values), received_at)
+
+
+_Read = tuple[list[int], list[int], list[int]]
+"""Signed prices, and the sums of amounts and of values so far, which begin with 0."""
+
+
+def _read_floats(levels: Sequence[Sequence[float]], side: Side, scale: Scale, enough: int) -> _Read | None:
+    """`_read` for what books nearly always are: floats in order, exact on the scale. None for anything else.
+
+    One plain loop instead of two calls for each level: 0.3 µs a level instead of 0.55, and a large order reads 600.
+    """
+    # Bids count negative, as everywhere here; `x / unit == given` proves a unit exact (see `scaled_quickly`).
+    sign = 1 if side == Side.BUY else -1
+    price_unit, amount_unit, half = sign * 10.0**scale.price_places, 10.0**scale.amount_places, sign * 0.5
+    last, end = (0, FLOAT_EXACT) if sign > 0 else (-FLOAT_EXACT, 0)
+    total = value = 0
+    prices: list[int] = []
+    amounts, values = [0], [0]
+    add_price, add_amount, add_value = prices.append, amounts.append, values.append
+    pairs = levels if len(levels[0]) == 2 else map(_PRICE_AND_AMOUNT, levels)
+    try:
+        for given_price, given_amount in pairs:
+            price, amount = int(given_price * price_unit + half), int(given_amount * amount_unit + 0.5)
+            if (
+                price <= last
+                or amount <= 0
+                or price / price_unit != given_price
+                or amount / amount_unit != given_amount
+            ):
+                return None
+            last = price
+            total += amount
+            value += price * amount
+            add_price(price)
+            add_amount(total)
+            add_value(value)
+            if total >= enough:
+                break
+    except (TypeError, ValueError, OverflowError):
+        return None  # a text or Decimal among them, NaN, infinity
+    # Prices ascend and amounts add up, so the last of them tell that all were in the range where that proof holds.
+    return (prices, amounts, values) if last < end and total < FLOAT_EXACT else None
+
+
+def _read(levels: Sequence[Sequence[Number]], side: Side, scale: Scale, enough: int) -> _Read:
     price_places, amount_places = scale.price_places, scale.amount_places
     price_unit, amount_unit = 10.0**price_places, 10.0**amount_places
     sign = 1 if side == Side.BUY else -1
@@ -91,9 +147,9 @@ def prepare_depth(
         prices.append(price)
         amounts.append(total)
         values.append(value)
-        if enough is not None and total >= enough:
+        if total >= enough:
             break
-    return Depth(scale, side, tuple(prices), tuple(amounts), tuple(values), received_at)
+    return prices, amounts, values
 
 
 def depth_of(book: OrderBook, side: Side, scale: Scale) -> Depth:

@@ -11,7 +11,7 @@ SPARE_PLACES = 4
 """Places of a fee beyond those it has, so that rounded lower bounds are tight: the search compares slopes."""
 _EXACT = Context(prec=120)
 # A decimal of up to 15 digits and its float determine each other, so `i / unit == x` proves i exact up to there.
-_FLOAT_EXACT = 10**15
+FLOAT_EXACT = 10**15
 
 
 class ScaleTooCoarse(ValueError):
@@ -92,7 +92,7 @@ def scaled_quickly(value: Number, unit: float, digits: int) -> int:
         except ValueError as e:
             raise ValueError(f"{value!r} is not a number") from e
         units = int(number * unit + 0.5) if 0 < number < 1e15 else 0
-        if 0 < units < _FLOAT_EXACT and units / unit == number:
+        if 0 < units < FLOAT_EXACT and units / unit == number:
             return units
     return scaled(value, digits)
 
