@@ -22,16 +22,20 @@ ONE_AT_A_TIME = ("tests/stack/", "tests/chaos/")
 """Whole platforms: never two of them side by side."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Say what must stay together when lanes run side by side: a file, and all that starts whole platforms.
 
-    These are the longest and go first among those that commit. pytest-django has put tests that commit behind those
-    that roll back, because they leave empty tables: so the two kinds of a file are two groups.
+    These are the longest and go first among those that commit. pytest-django puts tests that commit behind those that
+    roll back, because they leave empty tables: so the two kinds of a file are two groups.
     """
     for item in items:
         whole = item.nodeid.startswith(ONE_AT_A_TIME)
         name = "platforms" if whole else f"{item.nodeid.partition('::')[0]}{' commits' if _commits(item) else ''}"
         item.add_marker(pytest.mark.xdist_group(name))
+    yield
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("Two tests share an id: lanes would run only one of them.")
     first = next((at for at, item in enumerate(items) if _commits(item)), len(items))
     items[first:] = sorted(items[first:], key=lambda item: not item.nodeid.startswith(ONE_AT_A_TIME))
 
