@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -21,6 +22,9 @@ AT_ONCE = 4
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 3.0
 """Clients pause longer each time, with jitter: as well-made clients do."""
+IN_PARTS = 0.12
+"""Share of the other signals that are traded in parts."""
+
 EXCHANGES = ("binance", "bybit", "okx", "kucoin", "kraken", "firi", "coinbase", "alpaca")
 _TRY_AGAIN = {408, 409, 425, 429}
 
@@ -70,7 +74,20 @@ def _item(random: Random, key: str, *, single: bool) -> Item:
         rests = random.uniform(0.3, 3.0)
     elif random.random() < 0.2:
         body["signal_type"] = "exit"
+    elif random.random() < IN_PARTS:
+        body |= _in_parts(random, Decimal(body["amount"]))
     return Item(key, body, rests)
+
+
+def _in_parts(random: Random, amount: Decimal) -> dict[str, Any]:
+    """Over time, a little at a time, or over several exchanges at once; each short enough for the end of a run."""
+    return random.choice(
+        (
+            {"execution_method": "twap", "slices": 3, "horizon_s": random.randint(3, 6)},
+            {"execution_method": "iceberg", "display_amount": str(amount * Decimal("0.4"))},
+            {"routing_strategy": "optimal_split", "exchange": ""},
+        )
+    )
 
 
 def _symbol(random: Random, exchange: str) -> str:

@@ -120,7 +120,7 @@ def _nothing_lost(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
 def _in_time(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
     doubts = {order.id: _longest_doubt_s(order) for order in evidence.orders.values()}
     longest = max(doubts.values(), default=0.0)
-    doubted = {order.signal_id for order in evidence.orders.values() if doubts[order.id]}
+    doubted = {s for order in evidence.orders.values() if doubts[order.id] for s in _line(evidence, order.signal_id)}
     # What was unknown has to outlive its validity at the exchange first, a minute and more at some.
     last = _last_end_s(evidence, [s for s in evidence.signals.values() if s.id not in doubted])
     last_doubted = _last_end_s(evidence, [s for s in evidence.signals.values() if s.id in doubted])
@@ -224,7 +224,7 @@ def _parts_within_whole(evidence: Evidence, verdict: Verdict) -> Iterator[Findin
     for placement in evidence.placements:
         order = evidence.order_of(placement)
         if order is not None:
-            there[_root(evidence, order.signal_id)] += placement.filled
+            there[_line(evidence, order.signal_id)[-1]] += placement.filled
     ours: dict[str, Decimal] = defaultdict(Decimal)
     for part in evidence.signals.values():
         if part.parent:
@@ -239,9 +239,10 @@ def _parts_within_whole(evidence: Evidence, verdict: Verdict) -> Iterator[Findin
             yield Finding(Invariant.WITHIN_PARENT, text)
 
 
-def _root(evidence: Evidence, signal_id: str) -> str:
+def _line(evidence: Evidence, signal_id: str) -> list[str]:
+    """A signal and those it is a part of; the whole comes last."""
     signal = evidence.signals.get(signal_id)
-    return _root(evidence, signal.parent) if signal is not None and signal.parent else signal_id
+    return [signal_id, *(_line(evidence, signal.parent) if signal is not None and signal.parent else ())]
 
 
 def _legal(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
