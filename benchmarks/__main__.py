@@ -86,7 +86,9 @@ def _fresh_database() -> None:
     os.environ["DATABASE_URL"] = f"{base}/{DATABASE}{query}"
 
 
-_keys: list[tuple[str, str]] = []
+_raw_keys: list[tuple[str, str]] = []
+"""Accounts of their own: in those of the platform, orders it never made would have to be explained."""
+
 _tokens: list[str] = []
 
 
@@ -103,13 +105,18 @@ def _open_accounts(control: SimulatorControl) -> None:
         user = User.objects.create(username=f"bench{number}")
         permission = TradingPermission.objects.create(user=user)
         OrderSizeLimit.objects.create(permission=permission, currency="USDT", max_notional=Decimal(10**9))
-        key, secret = f"bench-key-{number}", b64encode(f"bench-secret-{number}".encode()).decode()
+        key, secret = _open_account(control, f"bench-{number}")
         store_credential(
             user=user, exchange="binance", mode=Mode.LIVE, secrets={"api_key": key, "secret": secret}, by=None
         )
-        control.upsert_account("binance", key, secret, {"USDT": "1000000000", "BTC": "0"})
-        _keys.append((key, secret))
+        _raw_keys.append(_open_account(control, f"raw-{number}"))
         _tokens.append(create_token(user=user, name="bench", scopes=["trade", "read"], by=None)[1])
+
+
+def _open_account(control: SimulatorControl, name: str) -> tuple[str, str]:
+    key, secret = f"key-{name}", b64encode(f"secret-{name}".encode()).decode()
+    control.upsert_account("binance", key, secret, {"USDT": "1000000000", "BTC": "0"})
+    return key, secret
 
 
 def _python(*arguments: str) -> float:
@@ -120,7 +127,7 @@ def _python(*arguments: str) -> float:
 def _raw(stack: Stack, orders: int, concurrency: int) -> float:
     assert stack.simulator is not None
     url = stack.simulator.base_urls["binance"]
-    keys = json.dumps(_keys)
+    keys = json.dumps(_raw_keys)
     return _python("-m", "benchmarks.raw_ccxt", url, keys, f"--orders={orders}", f"--concurrency={concurrency}")
 
 
