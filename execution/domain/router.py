@@ -37,7 +37,7 @@ class Facts:
 
     unreconciled: ids of keys whose account must be compared with ours before they are used.
     in_doubt: user, strategy and pair of orders whose fate a person has to find out.
-    orphans: client order ids that were seen at an exchange and have no row here.
+    orphans: by user, client order ids that were seen in the user's accounts and have no row here.
     held_before: users whose signals from before an instant wait until their accounts were compared.
     breakers: by exchange, and by exchange and id of keys; what is missing is closed.
     load: what this worker has under way, for strategies that are balanced by it.
@@ -49,7 +49,7 @@ class Facts:
     markets: Mapping[str, Mapping[str, Market]]
     unreconciled: frozenset[str] = frozenset()
     in_doubt: frozenset[tuple[int, str, str]] = frozenset()
-    orphans: frozenset[str] = frozenset()
+    orphans: Mapping[int, frozenset[str]] = field(default_factory=dict)
     held_before: Mapping[int, datetime] = field(default_factory=dict)
     breakers: Mapping[tuple[str, str | None], Breaker] = field(default_factory=dict)
     load: Mapping[str, Load] = field(default_factory=dict)

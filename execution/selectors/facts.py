@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -107,16 +108,22 @@ WHERE order_id IS NULL AND client_order_id <> ''
 
 def _doubts() -> dict[str, Any]:
     """The few rows that hold trading up: accounts to compare, orders in doubt, orders without a row."""
-    found: dict[str, set[Any]] = {"unreconciled": set(), "in_doubt": set(), "orphan": set()}
+    unreconciled: set[str] = set()
+    in_doubt: set[tuple[int, str, str]] = set()
+    orphans: dict[int, set[str]] = defaultdict(set)
     held: dict[int, datetime] = {}
     for kind, name, user_id, strategy_id, symbol, required_at in fetch(_DOUBTS, {}):
-        found[kind].add((user_id, strategy_id, symbol) if kind == "in_doubt" else name)
-        if kind == "unreconciled":
+        if kind == "orphan":
+            orphans[user_id].add(name)
+        elif kind == "in_doubt":
+            in_doubt.add((user_id, strategy_id, symbol))
+        else:
+            unreconciled.add(name)
             held[user_id] = max(required_at, held.get(user_id, required_at))
     return {
-        "unreconciled": frozenset(found["unreconciled"]),
-        "in_doubt": frozenset(found["in_doubt"]),
-        "orphans": frozenset(found["orphan"]),
+        "unreconciled": frozenset(unreconciled),
+        "in_doubt": frozenset(in_doubt),
+        "orphans": {user_id: frozenset(names) for user_id, names in orphans.items()},
         "held_before": held,
     }
 

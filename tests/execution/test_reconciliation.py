@@ -209,7 +209,7 @@ class TestSettling:
         assert (found.adopted, found.orphans) == (0, 1)
         orphan = Orphan.objects.get()
         assert (orphan.client_order_id, orphan.order_id) == (booked["client_order_id"], None)
-        facts.refresh_facts()
+        assert facts.refresh_facts().orphans == {signal.user_id: {booked["client_order_id"]}}
         platform.executor = started()
         again = platform.settle(**body)
         assert (again.pk, again.status, len(platform.ledger())) == (signal.pk, "filled", 1)
