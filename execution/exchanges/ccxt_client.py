@@ -10,6 +10,7 @@ from typing import Any
 
 import ccxt.async_support as ccxt
 
+from execution.exchanges.ccxt_shortcuts import Shortcuts
 from execution.exchanges.metering import Meter, Unmetered, leave
 from execution.exchanges.outcomes import HttpAnswer, Rule, classify, last_answer
 from execution.exchanges.quirks.base import Quirks
@@ -64,7 +65,7 @@ class PathNotAllowed(Exception):
     """A call outside the exchange's list of paths: a fault of ours, stopped before anything is sent."""
 
 
-class Guard(ccxt.Exchange):  # type: ignore[misc]
+class Guard(Shortcuts):
     """The exchange's client, which refuses every path that is not listed."""
 
     allowed_paths: frozenset[str] = frozenset()
