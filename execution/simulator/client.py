@@ -69,7 +69,7 @@ class SimulatorControl:
         return self._call("POST", "/control/faults", fields)
 
     def break_streams(self, exchange: str, kind: str) -> None:
-        """Cut its websockets (`disconnect`), or let the next update go wrong: `gap`, `crossed` or `nonsense`."""
+        """Cut its websockets (`disconnect`), or let the next update go wrong: `gap crossed nonsense nan`."""
         self._call("POST", "/control/streams", {"exchange": exchange, "kind": kind})
 
     def age(self, exchange: str, seconds: int) -> int:

@@ -5,12 +5,14 @@ import json
 import os
 import socket
 import time
+import urllib.request
 import zlib
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from execution.simulator.client import SimulatorControl, SimulatorError
+from execution.simulator.dialects.kucoin.token import token_of
 from execution.simulator.process import RunningSimulator
 from execution.simulator.streams.frames import MalformedFrame, Opcode, accept_key, encode, read_frame
 
@@ -107,7 +109,8 @@ def test_pings_are_answered_and_a_close_is_returned(simulator: RunningSimulator)
 
 def test_only_where_the_exchange_has_a_stream(simulator: RunningSimulator, control: SimulatorControl):
     assert b"404" in Stream(simulator, "kraken", "/v1").head
-    assert b"404" in Stream(simulator, "okx", "/ws/v5/public").head
+    assert b"404" in Stream(simulator, "okx", "/ws/v5/private").head
+    assert b"404" in Stream(simulator, "firi", "/").head
     control.configure("kraken", stream_refused=True)
     assert b"503" in Stream(simulator, "kraken").head
 
@@ -166,7 +169,103 @@ def test_bybit_counts_its_messages(simulator: RunningSimulator, control: Simulat
     assert stream.message()["ret_msg"] == "pong"
 
 
-@pytest.mark.parametrize(("kind", "asks"), [("crossed", ["50", "0.000011"]), ("nonsense", ["101", "-0.000011"])])
+def test_okx_names_the_message_before(simulator: RunningSimulator, control: SimulatorControl):
+    control.set_book("okx", "BTC/USDT", bids=[("100.0", "1")], asks=[("101.0", "1")])
+    stream = Stream(simulator, "okx", "/ws/v5/public")
+    topic = {"channel": "books", "instId": "BTC-USDT"}
+    stream.send({"op": "subscribe", "args": [topic, {"channel": "books", "instId": "NOPE-USDT"}]})
+    acknowledged, snapshot, refused = stream.message(), stream.message(), stream.message()
+    control.set_book("okx", "BTC/USDT", bids=[("100.0", "2")], asks=[("101.5", "1")])
+    update = stream.message()
+
+    assert (acknowledged["event"], acknowledged["arg"]) == ("subscribe", topic)
+    (whole,), (changes,) = snapshot["data"], update["data"]
+    assert (snapshot["action"], whole["bids"], whole["prevSeqId"]) == ("snapshot", [["100", "1", "0", "1"]], -1)
+    assert (refused["code"], "instId:NOPE-USDT" in refused["msg"]) == ("60018", True)
+    assert (update["action"], update["arg"], changes["bids"]) == ("update", topic, [["100", "2", "0", "1"]])
+    assert changes["asks"] == [["101.5", "1", "0", "1"], ["101", "0", "0", "0"]]
+    assert (changes["prevSeqId"], changes["checksum"]) == (whole["seqId"], 0)
+    assert changes["seqId"] > whole["seqId"]
+    stream.socket.sendall(masked(b"ping"))
+    assert stream.frame() == (Opcode.TEXT, b"pong")
+    stream.send({"op": "dance"})
+    assert stream.message()["code"] == "60012"
+
+
+def kucoin_path(simulator: RunningSimulator) -> str:
+    """Where KuCoin says that one may connect."""
+    request = urllib.request.Request(f"{simulator.base_urls['kucoin']}/api/v1/bullet-public", method="POST")
+    with urllib.request.urlopen(request, timeout=3) as answer:
+        told = json.load(answer)["data"]
+    assert told["instanceServers"][0]["endpoint"] == "wss://ws-api-spot.kucoin.com/"
+    return f"/?{urlencode({'token': told['token'], 'connectId': 'c-1'})}"
+
+
+def test_kucoin_welcomes_who_has_its_token(simulator: RunningSimulator):
+    stream = Stream(simulator, "kucoin", kucoin_path(simulator))
+    assert stream.message() == {"id": "c-1", "type": "welcome", "pingInterval": 18000, "pingTimeout": 10000}
+    stream.send({"id": "7", "type": "ping"})
+    assert {**stream.message(), "timestamp": 0} == {"id": "7", "type": "pong", "timestamp": 0}
+
+    old = token_of(int((time.time() - 86_500) * 1_000_000))
+    for token, told in (("12ab.forged==", "token is invalid"), ("", "token is invalid"), (old, "token is expired")):
+        turned_away = Stream(simulator, "kucoin", f"/?{urlencode({'token': token})}")
+        assert (turned_away.accepted, turned_away.message()["data"]) == (True, told)
+
+
+def test_kucoin_numbers_its_changes_without_a_hole(simulator: RunningSimulator, control: SimulatorControl):
+    control.set_book("kucoin", "BTC/USDT", bids=[("100.0", "1")], asks=[("101.0", "1")])
+    stream = Stream(simulator, "kucoin", kucoin_path(simulator))
+    stream.message()
+    for topic, code in (("/market/level2:NOPE-USDT", 404), ("/market/level9:BTC-USDT", 404)):
+        stream.send({"id": "1", "type": "subscribe", "topic": topic, "response": True})
+        refused = stream.message()
+        assert (refused["id"], refused["type"], refused["code"]) == ("1", "error", code)
+    stream.send({"id": "2", "type": "subscribe", "topic": "/market/level2:BTC-USDT", "response": True})
+    assert stream.message() == {"id": "2", "type": "ack"}
+    control.set_book("kucoin", "BTC/USDT", bids=[("100.0", "3")], asks=[("102.0", "1")])
+    first = stream.message()
+    control.break_streams("kucoin", "gap")
+    control.set_book("kucoin", "BTC/USDT", bids=[("100.0", "4")], asks=[("102.0", "1")])
+    time.sleep(0.2)
+    control.set_book("kucoin", "BTC/USDT", bids=[("100.0", "5")], asks=[("102.0", "1")])
+    after = stream.message()["data"]
+
+    changes, end = first["data"]["changes"], first["data"]["sequenceEnd"]
+    assert (first["topic"], first["subject"]) == ("/market/level2:BTC-USDT", "trade.l2update")
+    assert changes["bids"] == [["100", "3", str(end)]]
+    assert changes["asks"] == [["102", "1", str(end)], ["101", "0", str(end)]]
+    assert after["sequenceStart"] > end + 1, "one was lost, and it is missing in the numbers"
+
+
+def test_coinbase_numbers_all_that_it_says(simulator: RunningSimulator, control: SimulatorControl):
+    control.set_book("coinbase", "BTC/USD", bids=[("100.5", "1")], asks=[("101", "0.002")])
+    stream = Stream(simulator, "coinbase", "/")
+    stream.send({"type": "subscribe", "channel": "level2", "product_ids": ["BTC-USD"]})
+    snapshot, acknowledged = stream.message(), stream.message()
+    stream.send({"type": "subscribe", "channel": "heartbeats", "product_ids": []})
+    both = stream.message()
+    control.set_book("coinbase", "BTC/USD", bids=[("100.5", "2")], asks=[("101", "0.002")])
+    update, heartbeat = stream.message(), stream.message()
+
+    (whole,), (changes,) = snapshot["events"], update["events"]
+    assert (snapshot["channel"], whole["type"], whole["product_id"]) == ("l2_data", "snapshot", "BTC-USD")
+    levels = [(level["side"], level["price_level"], level["new_quantity"]) for level in whole["updates"]]
+    assert levels == [("bid", "100.5", "1"), ("offer", "101", "0.002")]
+    assert acknowledged["events"] == [{"subscriptions": {"level2": ["BTC-USD"]}}]
+    assert both["events"] == [{"subscriptions": {"level2": ["BTC-USD"], "heartbeats": ["heartbeats"]}}]
+    assert (changes["type"], [level["new_quantity"] for level in changes["updates"]]) == ("update", ["2"])
+    assert (heartbeat["channel"], heartbeat["events"][0]["heartbeat_counter"]) == ("heartbeats", "1")
+    said = [snapshot, acknowledged, both, update, heartbeat]
+    assert [message["sequence_num"] for message in said] == [0, 1, 2, 3, 4]
+    stream.send({"type": "subscribe", "channel": "level2", "product_ids": ["NOPE-USD"]})
+    assert stream.message()["type"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("kind", "asks"),
+    [("crossed", ["50", "0.000011"]), ("nonsense", ["101", "-0.000011"]), ("nan", ["101", "NaN"])],
+)
 def test_an_update_can_be_made_wrong(simulator: RunningSimulator, control: SimulatorControl, kind, asks):
     control.set_book("bybit", "BTC/USDT", bids=[("100.0", "1")], asks=[("101.0", "1")])
     stream = Stream(simulator, "bybit")

@@ -6,16 +6,18 @@ from typing import Protocol
 import orjson
 
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.http import Request
 from execution.simulator.streams.watching import Tampering
 
 
 class Feed(Protocol):
-    """One connection's subscriptions in the exchange's own words. Messages are the bytes of JSON texts."""
+    """One connection's subscriptions in the exchange's own words. Messages are the bytes of texts."""
 
     is_there: bool
     """Whether the exchange has a stream at this path."""
 
-    def __init__(self, exchange: Exchange, path: str) -> None: ...
+    def __init__(self, exchange: Exchange, request: Request) -> None:
+        """`request`: the one that asks for the connection."""
 
     def opened(self, now: int) -> list[bytes]:
         """What the exchange says first. `now` in microseconds, here as below."""

@@ -12,6 +12,7 @@ from execution.simulator.simulator import SimulatedExchange, Simulator
 from execution.simulator.streams.feed import Feed
 from execution.simulator.streams.feeds import FEEDS
 from execution.simulator.streams.frames import Frame, MalformedFrame, Opcode, accept_key, encode, read_frame
+from execution.simulator.streams.watching import Tampering, without_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class StreamHub:
     def open(self, request: Request, connection: Connection) -> None:
         """Shake hands, or refuse: 404 where this exchange has no stream, 503 while streams are refused."""
         exchange = self._simulator.exchanges[self._slug]
-        feed = FEEDS[self._slug](exchange.engine, request.path) if self._slug in FEEDS else None
+        feed = FEEDS[self._slug](exchange.engine, request) if self._slug in FEEDS else None
         exchange.requests["stream"] += 1
         if exchange.settings.down:
             connection.drop()
@@ -80,7 +81,10 @@ class StreamHub:
                 session.drop()
             elif not settings.stream_silent:
                 session.feed.tamper(exchange.tampering)
-                session.send(session.feed.updates(now), after_s=settings.stream_lag_ms / 1000)
+                messages = session.feed.updates(now)
+                if Tampering.NAN in exchange.tampering:
+                    messages = [without_numbers(message) for message in messages]
+                session.send(messages, after_s=settings.stream_lag_ms / 1000)
         exchange.streams_to_drop = False
         exchange.tampering.clear()
         self._schedule()

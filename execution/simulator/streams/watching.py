@@ -1,5 +1,6 @@
 """What one subscription has told its client of a book, so that only changes are sent."""
 
+import re
 from enum import StrEnum
 
 from execution.simulator.engine.market import Market
@@ -17,6 +18,8 @@ class Tampering(StrEnum):
     """It has a sell order far below the best bid."""
     NONSENSE = "nonsense"
     """It has a level with a negative amount."""
+    NAN = "nan"
+    """It has a level whose amount is no number."""
 
 
 class Watched:
@@ -52,9 +55,17 @@ class Watched:
         if kind is Tampering.CROSSED:
             price = max(self._bids, default=100 * spec.tick) // (2 * spec.tick) * spec.tick
             return bids, [*asks, (price, spec.min_amount)]
-        if kind is Tampering.NONSENSE:
+        if kind in (Tampering.NONSENSE, Tampering.NAN):
             return bids, [*asks, (min(self._asks, default=spec.tick), -spec.min_amount)]
         return bids, asks
+
+
+_NEGATIVE = re.compile(rb'(?<=[:"])-[0-9.]+')
+
+
+def without_numbers(message: bytes) -> bytes:
+    """An update that was to be `NAN`, as it is sent: the amount that cannot be is not even a number."""
+    return _NEGATIVE.sub(b"NaN", message)
 
 
 def _difference(old: dict[int, int], new: dict[int, int]) -> Rows:

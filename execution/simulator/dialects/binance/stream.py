@@ -10,6 +10,7 @@ import orjson
 from execution.simulator.dialects.binance.shapes import amount_text, price_text
 from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
+from execution.simulator.http import Request
 from execution.simulator.streams.feed import read_object, texts
 from execution.simulator.streams.watching import Rows, Tampering, Watched
 
@@ -31,7 +32,8 @@ class _Subscription:
 class BinanceFeed:
     """One connection to `/ws/<anything>`."""
 
-    def __init__(self, exchange: Exchange, path: str) -> None:
+    def __init__(self, exchange: Exchange, request: Request) -> None:
+        path = request.path
         self.is_there = path == "/ws" or path.startswith("/ws/")
         self._markets = {market.spec.facts.wire_id.lower(): market for market in exchange.markets.values()}
         self._subscriptions: dict[str, _Subscription] = {}

@@ -6,6 +6,7 @@ import orjson
 
 from execution.simulator.dialects.bybit.shapes import amount_text, price_text
 from execution.simulator.engine.exchange import Exchange
+from execution.simulator.http import Request
 from execution.simulator.streams.feed import read_object, texts
 from execution.simulator.streams.watching import Rows, Tampering, Watched
 
@@ -16,8 +17,8 @@ _DEPTHS = {"1": 1, "50": 50, "200": 200, "1000": 1000}
 class BybitFeed:
     """One connection to `/v5/public/spot`."""
 
-    def __init__(self, exchange: Exchange, path: str) -> None:
-        self.is_there = path == _PATH
+    def __init__(self, exchange: Exchange, request: Request) -> None:
+        self.is_there = request.path == _PATH
         self._markets = {market.spec.facts.wire_id: market for market in exchange.markets.values()}
         self._watched: dict[str, Watched] = {}
         self._update_ids: dict[str, int] = {}

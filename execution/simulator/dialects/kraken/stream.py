@@ -11,6 +11,7 @@ import orjson
 
 from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
+from execution.simulator.http import Request
 from execution.simulator.numbers import format_scaled
 from execution.simulator.streams.feed import read_object, texts
 from execution.simulator.streams.watching import Rows, Tampering, Watched
@@ -24,8 +25,8 @@ _HEARTBEAT_US = 1_000_000
 class KrakenFeed:
     """One connection to `/v2`."""
 
-    def __init__(self, exchange: Exchange, path: str) -> None:
-        self.is_there = path == _PATH
+    def __init__(self, exchange: Exchange, request: Request) -> None:
+        self.is_there = request.path == _PATH
         self._markets = {market.spec.symbol: market for market in exchange.markets.values()}
         self._watched: dict[str, Watched] = {}
         self._spoke_at = 0

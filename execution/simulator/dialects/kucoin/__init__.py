@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from execution.simulator.dialects.base import Call, Endpoint
-from execution.simulator.dialects.kucoin import account, orders, public
+from execution.simulator.dialects.kucoin import account, orders, public, token
 from execution.simulator.dialects.kucoin.auth import check_timestamp, find_account
 from execution.simulator.dialects.kucoin.errors import TOO_MANY_REQUESTS, URL_NOT_FOUND, error_response
 from execution.simulator.engine.accounts import Account
@@ -20,6 +20,7 @@ _ENDPOINTS: dict[tuple[str, str], Route] = {
     ("GET", "/api/v1/status"): ("fetch_status", public.status, False),
     ("GET", "/api/v3/currencies"): ("load_markets", public.currencies, False),
     ("GET", "/api/v2/symbols"): ("load_markets", public.symbols, False),
+    ("POST", "/api/v1/bullet-public"): ("stream_token", token.bullet_public, False),
     ("GET", "/api/v1/market/stats"): ("fetch_ticker", public.ticker, False),
     ("GET", "/api/v1/accounts"): ("fetch_balance", account.accounts, True),
     ("GET", "/api/v1/user/api-key"): ("fetch_permissions", account.api_key_info, True),
