@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from execution.exchanges.registry import AdapterPool
-from execution.exchanges.streaming import BookStream, LiveBook, StreamBroken
+from execution.exchanges.streaming import STREAMED, BookStream, LiveBook, StreamBroken
 from execution.simulator.process import RunningSimulator, running_simulator
 
-SLUGS = ("binance", "bybit", "kraken")
+SLUGS = tuple(sorted(STREAMED))
 SYMBOL = "BTC/USDT"
 BIDS, ASKS = [("49990.0", "1"), ("49980.0", "2")], [("50010.0", "1"), ("50020.0", "2")]
 
@@ -64,6 +64,14 @@ async def breaking(stream: BookStream, within_s: float = 5) -> str:
                 return e.reason
 
 
+def delist(stream: BookStream, symbol: str) -> None:
+    """A pair that the client believes in and the exchange has not."""
+    client = stream._client
+    market = client.markets[SYMBOL]
+    gone = {**market, "symbol": symbol, "id": market["id"].replace("BTC", "GONE")}
+    client.markets[symbol], client.markets_by_id[gone["id"]] = gone, [gone]
+
+
 def best(book: LiveBook) -> tuple[float, float]:
     return book.bids[0][0], book.asks[0][0]
 
@@ -113,27 +121,80 @@ def test_a_cut_connection_is_told_and_opened_again(simulator, slug):
     assert asyncio.run(run()) == ("connection", (49990.0, 50010.0))
 
 
-def test_a_refused_stream_is_told(simulator):
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_refused_stream_is_told(simulator, slug):
     async def run():
-        async with streaming(simulator, "bybit") as stream:
+        async with streaming(simulator, slug) as stream:
             with pytest.raises(StreamBroken) as broken:
                 await stream.wait(SYMBOL)
             return broken.value.reason
 
-    simulator.control.configure("bybit", stream_refused=True)
+    simulator.control.configure(slug, stream_refused=True)
 
     assert asyncio.run(run()) == "connection"
 
 
-def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_reading(simulator):
-    """ccxt's own receiving would end in silence."""
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_pair_that_nobody_lists_is_refused_before_anything_is_sent(simulator, slug):
+    async def run():
+        async with streaming(simulator, slug) as stream:
+            with pytest.raises(StreamBroken) as broken:
+                await stream.wait("NOPE/USDT")
+            return broken.value.reason, stream.book("NOPE/USDT"), dict(stream._client.clients or {})
 
+    assert asyncio.run(run()) == ("refused", None, {})
+
+
+@pytest.mark.parametrize("slug", ["coinbase", "kucoin", "okx"])
+def test_a_pair_that_the_stream_refuses_costs_the_others_nothing(simulator, slug):
+    """It was listed when the pairs were read."""
+
+    async def run():
+        async with streaming(simulator, slug) as stream:
+            await until(stream, lambda book: True)
+            delist(stream, "GONE/USDT")
+            (before,) = stream._client.clients.values()
+            waiting = asyncio.create_task(stream.wait(SYMBOL))
+            for _ in range(2):  # asked for again, it is refused again
+                with pytest.raises(StreamBroken) as broken:
+                    async with asyncio.timeout(2):
+                        await stream.wait("GONE/USDT")
+                assert broken.value.reason == "refused"
+            simulator.control.set_book(slug, SYMBOL, bids=BIDS[1:], asks=ASKS)
+            async with asyncio.timeout(2):
+                seen = best(await waiting)
+            assert list(stream._client.clients.values()) == [before]
+            return seen
+
+    assert asyncio.run(run()) == (49980.0, 50010.0)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_reading(simulator, slug):
+    """ccxt's own receiving would end in silence."""
+    unreadable = ('{"channel": "book", "data": NaN}', '{"broken', '[{"T": "o", "p": NaN}]')
+
+    async def run(text):
+        async with streaming(simulator, slug) as stream:
+            await until(stream, lambda book: True)
+            (client,) = stream._client.clients.values()
+            waiting = asyncio.create_task(breaking(stream))
+            await asyncio.sleep(0.02)
+            client.handle_text_or_binary_message(text)
+            assert await waiting == "connection"
+            return best(await until(stream, lambda book: True))
+
+    for text in unreadable:
+        assert asyncio.run(run(text)) == (49990.0, 50010.0)
+
+
+def test_an_error_while_a_message_is_handled_ends_the_connection_and_not_the_reading(simulator):
     async def run():
         async with streaming(simulator, "kraken") as stream:
             await until(stream, lambda book: True)
             (client,) = stream._client.clients.values()
             waiting = asyncio.create_task(breaking(stream))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
             stream._client.handle_message(client, {"channel": "book", "type": "update", "data": "nonsense"})
             assert await waiting == "connection"
             return best(await until(stream, lambda book: True))
@@ -141,17 +202,48 @@ def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_reading(s
     assert asyncio.run(run()) == (49990.0, 50010.0)
 
 
-def test_a_dropped_stream_begins_anew(simulator):
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_dropped_stream_begins_anew(simulator, slug):
     async def run():
-        async with streaming(simulator, "bybit") as stream:
+        async with streaming(simulator, slug) as stream:
             await until(stream, lambda book: True)
             waiting = asyncio.create_task(breaking(stream))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
             stream.restart(SYMBOL, "it says nothing")
+            assert stream.book(SYMBOL) is None
             assert await waiting == "restart"
             return best(await until(stream, lambda book: True))
 
     assert asyncio.run(run()) == (49990.0, 50010.0)
+
+
+@pytest.mark.parametrize("slug", ["coinbase", "kucoin", "okx"])
+def test_a_book_is_subscribed_to_again_over_the_same_connection(simulator, slug):
+    async def run():
+        async with streaming(simulator, slug) as stream:
+            await until(stream, lambda book: True)
+            (before,) = stream._client.clients.values()
+            waiting = asyncio.create_task(breaking(stream))
+            await asyncio.sleep(0.02)
+            stream.resubscribe(SYMBOL, "no book came")
+            assert await waiting == "restart"
+            book = await until(stream, lambda book: True)
+            assert list(stream._client.clients.values()) == [before]
+            return best(book)
+
+    assert asyncio.run(run()) == (49990.0, 50010.0)
+
+
+def test_subscriptions_are_spread_over_time(simulator):
+    """Binance closes a connection that says more than five things a second."""
+
+    async def run():
+        async with streaming(simulator, "binance") as stream:
+            began = time.monotonic()
+            await asyncio.gather(*(stream.wait(symbol) for symbol in (SYMBOL, "ETH/USDT", "SOL/USDT")))
+            return time.monotonic() - began
+
+    assert asyncio.run(run()) >= 2 * STREAMED["binance"].pace_s
 
 
 def test_exchanges_without_a_stream_have_none(simulator):

@@ -29,7 +29,7 @@ from tests.execution.conftest import forget_budgets
 from tests.execution.test_book_cache import forget_books
 from tests.stack.conftest import database_url
 
-STREAMED = ("binance", "bybit", "kraken")
+STREAMED = ("binance", "bybit", "coinbase", "kraken", "kucoin", "okx")
 SYMBOL = "BTC/USDT"
 
 
@@ -110,7 +110,7 @@ def streams_again(follower: Follower, simulator: RunningSimulator, slug: str) ->
 
 @pytest.fixture
 def listed(transactional_db: None) -> None:
-    """Four exchanges that list what is followed."""
+    """The streamed exchanges, and one that has no stream."""
     Exchange.objects.exclude(slug__in=(*STREAMED, "firi")).update(enabled=False)
     for slug in STREAMED:
         Market.objects.create(exchange_id=slug, symbol=SYMBOL, tick="0.1", lot="0.00001")
@@ -145,7 +145,7 @@ def follower(listed: None, redis: Redis, simulator: RunningSimulator) -> Iterato
         running.process.wait(15)
 
 
-def test_books_of_three_streams_and_of_rest_follow_within_a_second(follower, simulator, redis):
+def test_books_of_all_streams_and_of_rest_follow_within_a_second(follower, simulator, redis):
     """The one thing all the others build on."""
     assert best("binance") == prices("49990", "50010")
     assert best("firi", "BTC/NOK") == prices("500000", "510000")

@@ -26,6 +26,9 @@ QUIET_S = 1.5
 FIRST_BOOK_S = 30.0
 """A subscription that brings no book for so long has failed, whatever the exchange said."""
 
+PATIENCE = 2
+"""After so many failures in a row of one pair its connection is left to the others."""
+
 STRIKES = 2
 """So many answers in a row that differ from a silent stream's book: the stream is dead."""
 
@@ -98,17 +101,18 @@ class BookFeed:
         """Take every change of a book; after a break begin anew, later each time that it does not last."""
         failures, began = 0, time.monotonic()
         while True:
-            reason = await self._next(live, stream)
+            reason = await self._next(live, stream, failures)
             if not reason:
                 continue
+            lasted = live.is_streaming and time.monotonic() - began > STEADY_S
             live.lost()
             if reason != "restart":  # whoever restarted it has counted it
                 figures.market_data_resyncs_total.labels(self.slug, reason).inc()
-            failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
+            failures = 1 if lasted else failures + 1
             await asyncio.sleep(_pause(failures))
             began = time.monotonic()
 
-    async def _next(self, live: Live, stream: BookStream) -> str:
+    async def _next(self, live: Live, stream: BookStream, failures: int) -> str:
         """Take one change; else why there is none."""
         try:
             async with asyncio.timeout(None if live.is_streaming else FIRST_BOOK_S):
@@ -117,7 +121,7 @@ class BookFeed:
             logger.info("stream_broken", exchange=self.slug, symbol=live.symbol, reason=e.reason, error=str(e))
             return e.reason
         except TimeoutError:
-            stream.restart(live.symbol, "no book came")
+            self._nothing_came(live, stream, failures)
             return "silent"
         except Exception:
             logger.exception("stream_failed", exchange=self.slug, symbol=live.symbol)
@@ -125,6 +129,12 @@ class BookFeed:
         figures.market_data_messages_total.labels(self.slug, "stream").inc()
         live.streamed(book)
         return ""
+
+    def _nothing_came(self, live: Live, stream: BookStream, failures: int) -> None:
+        """Begin anew with a new connection; but a pair that never comes must not cost the others theirs for ever."""
+        others = any(each.is_streaming for each in self._books.values())
+        begin_anew = stream.resubscribe if others and failures >= PATIENCE else stream.restart
+        begin_anew(live.symbol, "no book came")
 
     def _due(self) -> Live | None:
         """The oldest book that may be asked for and needs it."""
