@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from execution.api import query
 from execution.api.serializers import exact
 from execution.api.signal_input import AmountField
+from execution.domain.book import BookSource
 from execution.domain.orders import Side
 from execution.selectors.facts import glued_symbols, is_listed_somewhere
 from execution.services.prices import best_prices
@@ -34,6 +35,11 @@ class PriceOut(serializers.Serializer[Any]):
     total = exact("Quote units a buyer pays or a seller gets, after the fee.", source="quote.total")
     available = exact("Base units of the amount that the known levels hold.", source="quote.available")
     age_s = serializers.FloatField(allow_null=True, help_text="Seconds since the book was true.")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=[source.value for source in BookSource],
+        allow_null=True,
+        help_text="How the book came: over the exchange's stream, or by asking (rest).",
+    )
     exchange_time = serializers.FloatField(allow_null=True, help_text="Epoch seconds by the exchange's clock.")
     sequence = serializers.IntegerField(allow_null=True, help_text="Number of the book's state.")
 

@@ -310,6 +310,17 @@ class UptimeOut(serializers.Serializer[Any]):
     month = _share("Last 30 days.")
 
 
+class FeedOut(serializers.Serializer[Any]):
+    """Its order books as they are followed just now."""
+
+    streams = serializers.BooleanField(help_text="Whether they come over a websocket here; false: it is asked.")
+    followed = serializers.IntegerField()
+    streamed = serializers.IntegerField(help_text="Those whose stream is alive; the others are asked for.")
+    missing = serializers.IntegerField(help_text="Those that have not come yet.")
+    oldest_s = serializers.FloatField(allow_null=True)
+    youngest_s = serializers.FloatField(allow_null=True)
+
+
 class ExchangeStatusOut(serializers.Serializer[Any]):
     """One exchange as the router sees it now."""
 
@@ -335,6 +346,7 @@ class ExchangeStatusOut(serializers.Serializer[Any]):
     channels = ChannelsOut()
     uptime = UptimeOut()
     book_age_s = serializers.FloatField(allow_null=True, help_text="Since a worker last received an order book.")
+    books = FeedOut(allow_null=True, help_text="How its order books are followed; null: nobody follows them just now.")
     budget_left = _share("Of its request limits for our address, usable at once.")
     maintenance_until = serializers.DateTimeField(allow_null=True, help_text="Entered by an operator.")
 

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from django.utils.safestring import SafeString
 
 from execution.domain.breaker import BreakerState
+from execution.domain.feeds import FeedState
 from execution.domain.health import HealthStatus
 from execution.domain.orders import OrderStatus, SignalStatus
 from execution.models import Order
 from execution.selectors.attention import STALE_UNKNOWN_S
 from execution.selectors.exchange_status import ExchangeStatus
+from policies.display.formats import age
 from policies.display.words import Tone, word
 
 ORDER_WORDS: dict[str, tuple[str, Tone]] = {
@@ -67,6 +69,31 @@ def order_word(order: Order, now: datetime) -> SafeString:
     """The order's state as shape, word and colour."""
     text, tone = order_tone(order, now)
     return word(text, tone)
+
+
+def books_word(feed: FeedState | None) -> str:
+    """How an exchange's order books come, in a word or two."""
+    if feed is None or not feed.followed:
+        return "–"
+    if not feed.streamed:
+        return "asked"
+    return "stream" if feed.streamed == feed.followed else f"stream {feed.streamed}/{feed.followed}"
+
+
+def books_sentence(feed: FeedState | None) -> str:
+    """The same in full."""
+    if feed is None or not feed.followed:
+        return "Nobody follows its order books just now: each order asks for those it needs."
+    books = f"{feed.followed} order book{'s' if feed.followed > 1 else ''}"
+    if not feed.streams:
+        told = f"{books}, asked for in turn: there is no stream of them here."
+    elif feed.streamed == feed.followed:
+        told = f"{books}, all over its stream."
+    else:
+        told = f"{books}, {feed.streamed or 'none'} over its stream; the others are asked for in turn until it is back."
+    if feed.missing:
+        told += f" {feed.missing} {'have' if feed.missing > 1 else 'has'} not come yet."
+    return told if feed.oldest_s is None else f"{told} The oldest is {age(feed.oldest_s)} old."
 
 
 def signal_word(status: str) -> SafeString:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from execution.domain.orders import Side
 from policies.domain.numbers import ceil_to, floor_to
@@ -11,6 +12,15 @@ Level = tuple[Decimal, Decimal]
 """Price in quote units, amount in base units."""
 
 _BPS = Decimal(10_000)
+
+
+class BookSource(StrEnum):
+    """How a book came to us."""
+
+    STREAM = "stream"
+    """The exchange sent it, and every change of it, over its websocket."""
+    REST = "rest"
+    """The exchange was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class OrderBook:
     received_at: float
     sequence: int | None = None
     exchange_time: float | None = None
+    source: BookSource = BookSource.REST
 
     def is_usable(self) -> bool:
         """Two-sided and not crossed; anything else must not price an order."""

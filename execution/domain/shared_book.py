@@ -1,6 +1,6 @@
 """An order book as it is shared between processes: one key per exchange and pair, one JSON text. Pure.
 
-    {"b": [[price, amount], …], "a": […], "s": sequence, "x": exchange time, "r": received at}
+    {"b": [[price, amount], …], "a": […], "s": sequence, "x": exchange time, "r": received at, "o": "stream" or "rest"}
 
 Prices and amounts are numbers or strings whose digits are the exchange's own.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from execution.domain.book import Level, OrderBook
+from execution.domain.book import BookSource, Level, OrderBook
 
 DEPTH = 100
 """Levels a side that are shared."""
@@ -55,10 +55,12 @@ def encode(
     received_at: float,
     sequence: int | None,
     exchange_time: float | None,
+    source: BookSource = BookSource.REST,
 ) -> bytes:
     """The text of a book that has no problem. `received_at` is when it was true, by our clock."""
     sides = {"b": [row[:2] for row in bids[:DEPTH]], "a": [row[:2] for row in asks[:DEPTH]]}
-    return orjson.dumps({**sides, "s": sequence, "x": exchange_time, "r": received_at}, default=str)
+    told = {"s": sequence, "x": exchange_time, "r": received_at, "o": source.value}
+    return orjson.dumps({**sides, **told}, default=str)
 
 
 def decode(data: bytes | str, symbol: str) -> OrderBook | None:
@@ -66,8 +68,9 @@ def decode(data: bytes | str, symbol: str) -> OrderBook | None:
     try:
         raw = orjson.loads(data)
         bids, asks = _levels(raw["b"]), _levels(raw["a"])
-        book = OrderBook(symbol, bids, asks, float(raw["r"]), raw["s"], raw["x"])
-    except (ValueError, ArithmeticError, TypeError, LookupError):
+        source = BookSource(raw.get("o", BookSource.REST))
+        book = OrderBook(symbol, bids, asks, float(raw["r"]), raw["s"], raw["x"], source)
+    except (ValueError, ArithmeticError, AttributeError, TypeError, LookupError):
         return None
     return None if problem_of(bids, asks) else book
 

@@ -12,8 +12,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from execution.domain import shared_book
+from execution.domain import feeds, shared_book
 from execution.domain.book import OrderBook
+from execution.domain.feeds import FeedState
 from execution.exchanges.registry import adapters
 from execution.selectors.query import fetch
 from policies.snapshot import current_policy
@@ -39,26 +40,35 @@ def shared_books(symbol: str) -> dict[str, OrderBook]:
 
 def books_of(symbols: Collection[str]) -> dict[tuple[str, str], OrderBook]:
     """The same for several pairs, by exchange and pair."""
-    global _without_redis_until
-    if time.monotonic() < _without_redis_until:
-        return {}
     enabled = [slug for slug, exchange in current_policy().exchanges.items() if exchange.enabled]
     keys = [(slug, symbol) for slug in enabled for symbol in symbols]
     if not keys:
         return {}
-    try:
-        texts = _redis(settings.REDIS_URL).mget([shared_book.key_of(*key) for key in keys])
-    except (RedisError, OSError) as e:
-        with _lock:
-            _without_redis_until = time.monotonic() + WITHOUT_REDIS_S
-        logger.warning("shared_books_unavailable", error=str(e))
-        return {}
     found = {}
-    for key, text in zip(keys, texts, strict=True):
+    for key, text in zip(keys, _texts([shared_book.key_of(*key) for key in keys]), strict=True):
         book = shared_book.decode(text, key[1]) if text else None
         if book is not None:
             found[key] = book
     return found
+
+
+def feeds_now() -> dict[str, FeedState]:
+    """How the books of each exchange are followed just now; those nobody follows are missing. Without Redis all are."""
+    (text,) = _texts([feeds.KEY])
+    return feeds.decode(text, time.time()) if text else {}
+
+
+def _texts(keys: Sequence[str]) -> Sequence[bytes | str | None]:
+    """What Redis has under these keys; nothing where it does not answer, and for a second after that."""
+    global _without_redis_until
+    if time.monotonic() >= _without_redis_until:
+        try:
+            return _redis(settings.REDIS_URL).mget(keys)
+        except (RedisError, OSError) as e:
+            with _lock:
+                _without_redis_until = time.monotonic() + WITHOUT_REDIS_S
+            logger.warning("shared_books_unavailable", error=str(e))
+    return [None] * len(keys)
 
 
 @cache

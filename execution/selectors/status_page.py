@@ -8,8 +8,10 @@ from datetime import datetime
 from django.utils import timezone
 
 from execution.domain.channels import Channel, ChannelHealth
+from execution.domain.feeds import FeedState
 from execution.domain.router import Facts
 from execution.models import ExchangeHealth
+from execution.selectors.books import feeds_now
 from execution.selectors.exchange_page import Load, loads
 from execution.selectors.exchange_status import ExchangeStatus, all_statuses, is_trouble
 from execution.selectors.failovers import Failover, newest_failovers
@@ -22,7 +24,10 @@ _WORST_FIRST = (Tone.ACT, Tone.WATCH, Tone.BUSY, Tone.OK, Tone.OFF)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One exchange. budget: share of its request limits that is left, where that is known."""
+    """One exchange. budget: share of its request limits that is left, where that is known.
+
+    feed: how its order books are followed; None: nobody follows them.
+    """
 
     status: ExchangeStatus
     mode: Mode
@@ -31,6 +36,7 @@ class Row:
     max_in_flight: int
     budget: float | None = None
     book_age_s: float | None = None
+    feed: FeedState | None = None
 
     @property
     def is_trouble(self) -> bool:
@@ -80,7 +86,7 @@ class StatusPage:
 def status_page(policy: Policy, facts: Facts, budgets: Mapping[str, float]) -> StatusPage:
     """Six queries, however many exchanges and failovers there are."""
     now = timezone.now()
-    figures, load = all_figures(), loads()
+    figures, load, feeds = all_figures(), loads(), feeds_now()
     books: dict[str, datetime | None] = dict(ExchangeHealth.objects.values_list("exchange_id", "book_at"))
     rows = [
         Row(
@@ -91,6 +97,7 @@ def status_page(policy: Policy, facts: Facts, budgets: Mapping[str, float]) -> S
             max_in_flight=policy.exchanges[status.slug].max_in_flight,
             budget=budgets.get(status.slug),
             book_age_s=age_of(books.get(status.slug), now),
+            feed=feeds.get(status.slug),
         )
         for status in all_statuses(policy, facts, now)
     ]

@@ -13,6 +13,7 @@ from execution.domain.health import HealthStatus
 from execution.domain.orders import IN_DOUBT
 from execution.domain.router import Facts, health_problem
 from execution.models import ExchangeHealth, Order
+from execution.selectors.books import feeds_now
 from execution.selectors.breakers import breaker_now, breaker_sentence
 from execution.selectors.facts import current_facts
 from execution.selectors.figures import Figures, all_figures, band
@@ -29,12 +30,14 @@ def exchange_reports(budgets: Mapping[str, float]) -> list[dict[str, Any]]:
     counts = Order.objects.filter(status__in=IN_DOUBT).values_list("exchange_id").annotate(Count("pk"))
     in_flight = dict(counts.order_by())
     books: dict[str, datetime | None] = dict(ExchangeHealth.objects.values_list("exchange_id", "book_at"))
+    feeds = feeds_now()
     return [
         {
             **_report(policy, facts, exchange, in_flight.get(slug, 0)),
             **_figures(figures.get(slug, Figures())),
             "breaker": _breaker(policy, facts, slug, now),
             "book_age_s": age_of(books.get(slug), now),
+            "books": feeds.get(slug),
             "budget_left": budgets.get(slug),
             "maintenance_until": exchange.maintenance_to if exchange.in_maintenance(now) else None,
         }

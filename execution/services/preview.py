@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from execution.domain.book import OrderBook
 from execution.domain.router import Answer, Facts, Question, Refused, route
+from execution.domain.shared_book import age_s
 from execution.domain.sizing import Wanted
 from execution.domain.smart import Funds, SmartAnswer, is_smart, merged, smart_answer
 from execution.selectors.books import shared_books
@@ -96,7 +97,7 @@ def _books(symbol: str, slugs: Collection[str], oldest_s: float) -> dict[str, Or
     """The books that are shared, where they are fresh; the other exchanges are asked."""
     now = time.time()
     shared = shared_books(symbol)
-    fresh = {slug: shared[slug] for slug in slugs if slug in shared and now - shared[slug].received_at <= oldest_s}
+    fresh = {slug: shared[slug] for slug in slugs if slug in shared and age_s(shared[slug], now) <= oldest_s}
     missing = [slug for slug in slugs if slug not in fresh]
     return fresh | (books_now(symbol, missing, oldest_s) if missing else {})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from execution import metrics
-from execution.domain.book import OrderBook
+from execution.domain.book import BookSource, OrderBook
 from execution.domain.fees import taker_fee
 from execution.domain.orders import Side
 from execution.domain.quotes import Quote, quote
@@ -37,11 +37,18 @@ Read = Callable[[str], Mapping[str, OrderBook]]
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How often a book of an exchange was wanted and there (hits), not there (misses), or too old (stale)."""
+    """How often a book of an exchange was wanted and there (hits), not there (misses), or too old (stale).
+
+    streamed: so many of the hits came over its stream, the others were asked for. age_s: of the book when it was a hit
+    last, None if it never was; source: how that book had come, empty likewise.
+    """
 
     hits: int
     misses: int
     stale: int
+    streamed: int = 0
+    source: str = ""
+    age_s: float | None = None
 
 
 class PriceCache:
@@ -57,6 +64,7 @@ class PriceCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[float, Mapping[str, OrderBook]]] = OrderedDict()
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._last: dict[str, tuple[str, float]] = {}
 
     def books(self, symbol: str, exchanges: Mapping[str, object]) -> dict[str, OrderBook]:
         """The books of these exchanges that are not older than the ttl."""
@@ -64,26 +72,36 @@ class PriceCache:
         found = {}
         for exchange in exchanges:
             book = books.get(exchange)
-            is_young = book is not None and age_s(book, now) <= self._ttl_s
-            if book is not None and is_young:
+            age = None if book is None else age_s(book, now)
+            if book is None or age is None:
+                self._count(exchange, "miss")
+            elif age > self._ttl_s:
+                self._count(exchange, "stale")
+            else:
                 found[exchange] = book
-            self._count(exchange, "hit" if is_young else "miss" if book is None else "stale")
+                self._count(exchange, "hit")
+                self._note(exchange, book, max(0.0, age))
         return found
 
     def statistics(self) -> dict[str, Statistics]:
         """By exchange, since this process began."""
         with self._lock:
-            counts = dict(self._counts)
-        return {
-            exchange: Statistics(*(counts.get((exchange, result), 0) for result in ("hit", "miss", "stale")))
-            for exchange in sorted({exchange for exchange, _ in counts})
-        }
+            counts, last = dict(self._counts), dict(self._last)
+        found = {}
+        for exchange in sorted({exchange for exchange, _ in counts}):
+            hits, misses, stale, streamed = (
+                counts.get((exchange, result), 0) for result in ("hit", "miss", "stale", "stream")
+            )
+            source, age = last.get(exchange, ("", None))
+            found[exchange] = Statistics(hits, misses, stale, streamed, source, age)
+        return found
 
     def forget(self) -> None:
         """Drop everything."""
         with self._lock:
             self._kept.clear()
             self._counts.clear()
+            self._last.clear()
 
     def _current(self, symbol: str) -> Mapping[str, OrderBook]:
         with self._lock:
@@ -97,6 +115,11 @@ class PriceCache:
             while len(self._kept) > MOST_PAIRS:
                 self._kept.popitem(last=False)
         return books
+
+    def _note(self, exchange: str, book: OrderBook, age: float) -> None:
+        with self._lock:
+            self._counts[exchange, "stream"] += book.source == BookSource.STREAM
+            self._last[exchange] = book.source.value, age
 
     def _count(self, exchange: str, result: str) -> None:
         with self._lock:
@@ -112,7 +135,7 @@ prices = PriceCache()
 class Price:
     """One exchange's price. `code` is empty where it may be the best; else why it may not.
 
-    quote: None without a book. age_s: since the book was true.
+    quote: None without a book. age_s: since the book was true. source: how it came.
     """
 
     exchange: str
@@ -123,6 +146,7 @@ class Price:
     age_s: float | None = None
     exchange_time: float | None = None
     sequence: int | None = None
+    source: BookSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +206,7 @@ def _price(policy: Policy, facts: Facts, exchange: ExchangePolicy, book: OrderBo
     found = quote(book, wanted.side, wanted.amount, wanted.fee)
     age = max(0.0, age_s(book, time.time()))
     code, detail = _objection(policy, facts, exchange, book, found, age)
-    return Price(exchange.slug, code, detail, fee_bps, found, age, book.exchange_time, book.sequence)
+    return Price(exchange.slug, code, detail, fee_bps, found, age, book.exchange_time, book.sequence, book.source)
 
 
 def _objection(

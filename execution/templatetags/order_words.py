@@ -5,7 +5,15 @@ from datetime import datetime
 from django import template
 from django.utils.safestring import SafeString
 
-from execution.display.words import breaker_word, event_word, health_word, order_word, signal_word
+from execution.display.words import (
+    books_sentence,
+    books_word,
+    breaker_word,
+    event_word,
+    health_word,
+    order_word,
+    signal_word,
+)
 from execution.models import Order, Signal
 from policies.display.formats import money
 
@@ -13,6 +21,8 @@ register = template.Library()
 register.filter("health_word", health_word)
 register.filter("event_word", event_word)
 register.filter("breaker_word", breaker_word)
+register.filter("books_word", books_word)
+register.filter("books_sentence", books_sentence)
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """The page of all exchanges: the worst first, honest about what is not known, and cheap with any number of them."""
 
 import re
+import time
 
 import pytest
 from django.conf import settings
@@ -11,7 +12,9 @@ from django.urls import reverse
 from redis import Redis
 
 from execution.admin import navigation
+from execution.domain import feeds
 from execution.domain.breaker import BreakerState
+from execution.domain.feeds import FeedState
 from execution.models import ExchangeHealth
 from execution.selectors import facts
 from execution.selectors.facts import current_facts, refresh_facts
@@ -87,6 +90,27 @@ def test_the_age_of_the_newest_book(db):
 
     assert ages["kraken"] == pytest.approx(70, abs=3)
     assert ages["okx"] == 0, "a clock that was set back makes no negative age"
+
+
+def test_how_order_books_come_is_said_and_how_old_the_oldest_is(boss, db):
+    world.all_healthy()
+    states = {
+        "okx": FeedState(streams=True, followed=3, streamed=2, missing=0, oldest_s=12.0, youngest_s=0.1),
+        "firi": FeedState(streams=False, followed=1, streamed=0, missing=0, oldest_s=4.0, youngest_s=4.0),
+    }
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.set(feeds.KEY, feeds.encode(states, time.time()), ex=30)
+        try:
+            cache.clear()
+            html = text_of(boss)
+        finally:
+            redis.delete(feeds.KEY)
+            cache.clear()
+
+    assert re.search(r"stream 2/3 1\d s", html)
+    assert re.search(r"asked \d s", html)
+    assert "3 order books, 2 over its stream; the others are asked for in turn until it is back." in html
+    assert "Nobody follows its order books just now" in html, "the other six"
 
 
 def test_failovers_are_listed_newest_first_with_code_and_link(boss, night):

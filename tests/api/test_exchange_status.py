@@ -1,12 +1,17 @@
 """What the API tells of the exchanges beside their health."""
 
+import time
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
+from redis import Redis
 
+from execution.domain import feeds
 from execution.domain.breaker import BreakerState
+from execution.domain.feeds import FeedState
 from execution.domain.rollups import Counted
 from execution.models import CircuitBreaker, ExchangeHealth
 from execution.selectors import facts
@@ -59,7 +64,24 @@ def test_figures_are_given_and_what_is_not_known_is_null(api):
     assert silent["uptime"] == {"hour": None, "day": None, "month": None}
     assert silent["channels"]["cancel"] == {"status": "unknown", "success_rate": None}
     assert silent["book_age_s"] is None
+    assert silent["books"] is None
     assert 0 <= silent["budget_left"] <= 1
+
+
+def test_it_tells_how_order_books_are_followed(api):
+    state = FeedState(streams=True, followed=3, streamed=2, missing=0, oldest_s=1.0, youngest_s=0.5)
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.set(feeds.KEY, feeds.encode({"kraken": state}, time.time()), ex=5)
+        try:
+            rows = status(api)
+        finally:
+            redis.delete(feeds.KEY)
+
+    told = rows["kraken"]["books"]
+    assert 1.0 <= told.pop("oldest_s") < 10
+    assert 0.5 <= told.pop("youngest_s") < 10
+    assert told == {"streams": True, "followed": 3, "streamed": 2, "missing": 0}
+    assert rows["okx"]["books"] is None
 
 
 def test_the_metrics_tell_every_breakers_state(client, api):

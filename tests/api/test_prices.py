@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from redis import Redis
 
+from execution.domain.book import BookSource
 from execution.domain.orders import Side
 from execution.domain.shared_book import encode, key_of
 from execution.selectors import books
@@ -29,10 +30,10 @@ def redis(monkeypatch):
         forget_books(client)
 
 
-def share(redis, exchange, *levels, age_s=0.0, symbol=SYMBOL):
+def share(redis, exchange, *levels, age_s=0.0, symbol=SYMBOL, source=BookSource.REST):
     """Sells at these (price, amount); one buy far below."""
     received_at = time.time() - age_s
-    text = encode([[1.0, 100.0]], levels, received_at=received_at, sequence=1, exchange_time=None)
+    text = encode([[1.0, 100.0]], levels, received_at=received_at, sequence=1, exchange_time=None, source=source)
     redis.set(key_of(exchange, symbol), text, ex=60)
 
 
@@ -48,7 +49,7 @@ def rows(answer):
 def test_the_fee_decides_between_close_prices(api, redis):
     Exchange.objects.filter(slug="binance").update(taker_fee_bps=10)
     Exchange.objects.filter(slug="kraken").update(taker_fee_bps=40)
-    share(redis, "binance", (50_100.0, 1.0), (50_200.0, 9.0), age_s=0.5)
+    share(redis, "binance", (50_100.0, 1.0), (50_200.0, 9.0), age_s=0.5, source=BookSource.STREAM)
     share(redis, "kraken", (50_001.0, 10.0))
 
     answer = best(api, amount="2")
@@ -61,6 +62,7 @@ def test_the_fee_decides_between_close_prices(api, redis):
     assert (binance["price"], binance["worst_price"], binance["notional"]) == ("50150", "50200", "100300")
     assert (binance["total"], binance["net_price"], binance["fee_bps"]) == ("100400.3", "50200.15", "10")
     assert 0.4 < binance["age_s"] < 5
+    assert (binance["source"], found["kraken"]["source"]) == ("stream", "rest")
     assert found["kraken"]["net_price"] == "50201.004"
     assert found["kraken"]["code"] == ""
 
@@ -129,7 +131,7 @@ def test_what_is_not_understood_is_refused(api, redis, params, code, field):
 
 
 def test_the_cache_counts_by_exchange_and_reads_once(api, redis):
-    share(redis, "binance", (50_000.0, 1.0))
+    share(redis, "binance", (50_000.0, 1.0), age_s=2.0, source=BookSource.STREAM)
     share(redis, "kraken", (50_000.0, 1.0), age_s=40.0)
     reads = []
 
@@ -143,4 +145,22 @@ def test_the_cache_counts_by_exchange_and_reads_once(api, redis):
     best_prices("BTC/USD", Side.BUY, D("0.1"), cache=cache)
 
     assert reads == [SYMBOL, "BTC/USD"]
-    assert cache.statistics() == {"binance": Statistics(3, 0, 0), "kraken": Statistics(0, 1, 3)}
+    assert cache.statistics() == {
+        "binance": Statistics(3, 0, 0, streamed=3, source="stream", age_s=pytest.approx(2.0, abs=1.0)),
+        "kraken": Statistics(0, 1, 3),
+    }
+    cache.forget()
+    assert cache.statistics() == {}
+
+
+def test_the_cache_tells_how_the_last_book_came(api, redis):
+    cache = PriceCache(books.shared_books, reuse_s=0)
+    for source in (BookSource.STREAM, BookSource.STREAM, BookSource.REST):
+        share(redis, "binance", (50_000.0, 1.0), source=source)
+        best_prices(SYMBOL, Side.BUY, D("0.1"), cache=cache)
+
+    found = cache.statistics()["binance"]
+
+    assert (found.hits, found.streamed, found.source) == (3, 2, "rest")
+    assert found.age_s is not None
+    assert 0 <= found.age_s < 2

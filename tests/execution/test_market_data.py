@@ -1,5 +1,6 @@
 """The market data process: real, in a process of its own, against simulated exchanges, PostgreSQL and Valkey."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,13 +17,19 @@ from django.conf import settings
 from django.utils import timezone
 from redis import Redis
 
-from execution.domain.book import OrderBook
+from execution.domain.book import BookSource, OrderBook
+from execution.domain.orders import Side
 from execution.domain.shared_book import EXPIRES_S, key_of
+from execution.exchanges.registry import AdapterPool
 from execution.models import ExchangeHealth, Market
-from execution.selectors.books import shared_books
+from execution.selectors.books import feeds_now, shared_books
+from execution.selectors.facts import refresh_facts
+from execution.services.market_data import BookCache, SharedBooks
+from execution.services.prices import PriceCache, best_prices
 from execution.simulator.process import RunningSimulator
 from policies import snapshot
-from policies.models import Exchange
+from policies.domain.reasons import ReasonCode
+from policies.models import Exchange, RoutingSettings
 from routing_platform.local.paths import BASE_DIR
 from routing_platform.local.stack import free_port
 from tests.execution.conftest import forget_budgets
@@ -94,6 +101,16 @@ def set_book(simulator: RunningSimulator, exchange: str, bid: str, ask: str, sym
     simulator.control.set_book(exchange, symbol, bids=[(bid, "5")], asks=[(ask, "5")])
 
 
+def moved(simulator: RunningSimulator, slug: str) -> OrderBook:
+    """The book after one more change."""
+    number = int(time.monotonic() * 100) % 100
+    set_book(simulator, slug, f"480{number:02}", f"481{number:02}")
+    time.sleep(0.15)
+    found = book(slug)
+    assert found is not None
+    return found
+
+
 def streams_again(follower: Follower, simulator: RunningSimulator, slug: str) -> None:
     """The book moves until that is seen over the stream."""
     before = follower.metric("market_data_messages_total", exchange=slug, source="stream")
@@ -161,6 +178,14 @@ def test_books_of_all_streams_and_of_rest_follow_within_a_second(follower, simul
     set_book(simulator, "firi", "400000", "410000", "BTC/NOK")
     until(lambda: best("firi", "BTC/NOK") == prices("400000", "410000"), 5, "the update of firi")
     assert 0 < redis.ttl(key_of("binance", SYMBOL)) <= EXPIRES_S
+    for slug in STREAMED:
+        until(lambda: moved(simulator, slug).source == BookSource.STREAM, 5, f"a streamed book of {slug}")  # noqa: B023
+    assert book("firi", "BTC/NOK").source == BookSource.REST
+    until(lambda: {*STREAMED, "firi"} == set(feeds_now()), 5, "the word of how they are followed")
+    told = feeds_now()
+    assert {slug: told[slug].streamed for slug in STREAMED} == dict.fromkeys(STREAMED, 1)
+    assert (told["firi"].streams, told["firi"].followed) == (False, 1)
+    assert follower.metric("market_data_books_streamed", exchange="okx") == 1
     until(lambda: ExchangeHealth.objects.filter(exchange_id="kraken", book_at__isnull=False).exists(), 10, "book_at")
 
 
@@ -243,3 +268,42 @@ def test_it_ends_when_told_to(follower):
     follower.process.send_signal(signal.SIGTERM)
 
     assert follower.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_is_left_of_it_grows_old_and_prices_nothing(follower, simulator, redis, number):
+    """Ended while books are moving: nobody takes what it wrote last for the market of now."""
+    limit_s = 1.5
+    RoutingSettings.objects.update(book_max_age_s=limit_s)
+    ExchangeHealth.objects.update(status="ok", checked_at=timezone.now())
+    snapshot.refresh()
+    refresh_facts()
+    for slug in STREAMED:
+        set_book(simulator, slug, "49000", "49001")
+    follower.process.send_signal(number)
+    follower.process.wait(10)
+    ended_at = time.time()
+    for slug in STREAMED:
+        set_book(simulator, slug, "20000", "20001")
+        simulator.control.configure(slug, down=True)
+    left = shared_books(SYMBOL)
+
+    assert set(left) == set(STREAMED), "they are still there"
+    assert all(found.received_at <= ended_at for found in left.values())
+    assert all(0 < redis.ttl(key_of(slug, SYMBOL)) <= EXPIRES_S for slug in STREAMED)
+    time.sleep(max(0.0, ended_at + limit_s + 0.1 - time.time()))
+    found = best_prices(SYMBOL, Side.BUY, Decimal("0.1"), cache=PriceCache())
+    assert (found.best, {price.code for price in found.prices}) == ("", {ReasonCode.PRICE_UNKNOWN})
+    assert asyncio.run(_priced(simulator, limit_s)) == dict.fromkeys(STREAMED)
+
+
+async def _priced(simulator: RunningSimulator, limit_s: float) -> dict[str, OrderBook | None]:
+    """The books that orders would be priced on."""
+    pool = AdapterPool(base_urls=simulator.base_urls, timeout_s=0.5)
+    shared = SharedBooks(settings.REDIS_URL)
+    cache = BookCache(pool.public, shared)
+    try:
+        return {slug: await cache.get(slug, SYMBOL, max_age_s=limit_s, wait_s=1.0) for slug in STREAMED}
+    finally:
+        await shared.close()
+        await pool.close()

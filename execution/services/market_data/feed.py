@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 
+from execution.domain.feeds import FeedState
 from execution.domain.lag import Lag
 from execution.domain.shared_book import DEPTH
 from execution.exchanges.base import Exchange
@@ -71,6 +72,18 @@ class BookFeed:
     def ages(self, now: float) -> dict[str, float]:
         """Seconds since each book was true, by pair; those that never came are missing."""
         return {symbol: now - live.received_at for symbol, live in self._books.items() if live.received_at}
+
+    def state(self, now: float) -> FeedState:
+        """How its books are followed just now."""
+        ages, books = self.ages(now).values(), self._books.values()
+        return FeedState(
+            streams=self._stream is not None,
+            followed=len(books),
+            streamed=sum(live.is_streaming for live in books),
+            missing=len(books) - len(ages),
+            oldest_s=max(ages, default=None),
+            youngest_s=min(ages, default=None),
+        )
 
     async def run(self) -> None:
         """Ask for the books that need it, one at a time, until cancelled."""

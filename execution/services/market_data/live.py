@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from execution.domain import shared_book
-from execution.domain.book import OrderBook
+from execution.domain.book import BookSource, OrderBook
 from execution.domain.lag import Lag
 from execution.exchanges.streaming import LiveBook
 
@@ -100,6 +100,11 @@ class Live:
             return
         self.received_at = self._streamed_at
         text = shared_book.encode(
-            bids, asks, received_at=self._streamed_at, sequence=book.sequence, exchange_time=book.exchange_time
+            bids,
+            asks,
+            received_at=self._streamed_at,
+            sequence=book.sequence,
+            exchange_time=book.exchange_time,
+            source=BookSource.STREAM,
         )
         self._publish(self._key, text)

@@ -8,6 +8,7 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
+from execution.domain import feeds
 from execution.exchanges.registry import AdapterPool
 from execution.selectors.books import books_in_use
 from execution.services import arbitrage, rollups
@@ -86,9 +87,13 @@ class MarketData:
             feed.want(wanted.get(slug, ()))
 
     async def _count(self) -> None:
+        """Tell how every exchange's books are followed: as figures, and to all who read the shared books."""
         now = time.time()
-        for slug, feed in self._feeds.items():
-            figures.market_data_book_age_seconds.labels(slug).set(max(feed.ages(now).values(), default=0.0))
+        states = {slug: feed.state(now) for slug, feed in self._feeds.items()}
+        for slug, state in states.items():
+            figures.market_data_book_age_seconds.labels(slug).set(state.oldest_s or 0.0)
+            figures.market_data_books_streamed.labels(slug).set(state.streamed)
+        self._publisher.put(feeds.KEY, feeds.encode(states, now))
 
     async def _tell_ages(self) -> None:
         """Put the youngest book's age of each exchange where the status page reads it."""
