@@ -14,6 +14,7 @@ from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
 from execution.domain.reports import OrderReport as OrderReport
 from execution.domain.reports import Trade as Trade
+from execution.domain.trade_tape import RecentTrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,12 @@ class Exchange(Protocol):
 
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """The book now. Raises ExchangeError."""
+
+    async def trades(self, symbol: str) -> RecentTrades:
+        """The market's latest trades, as many as it gives at once. Raises ExchangeError.
+
+        Numbers are as the exchange writes them, however absurd.
+        """
 
     async def markets(self) -> Sequence[Market]:
         """All active spot pairs. Raises ExchangeError."""

@@ -13,7 +13,8 @@ import structlog
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, TimeInForce
-from execution.exchanges import ccxt_parse
+from execution.domain.trade_tape import RecentTrades
+from execution.exchanges import ccxt_parse, public_trades
 from execution.exchanges.base import AccountFees, Balance, KeyPermissions, OrderReport, OrderRequest, Ping, SeenOrder
 from execution.exchanges.ccxt_client import nonces_from, share_markets, signing, unhurried
 from execution.exchanges.errors import ExchangeError, NotSent, OrderRejected, OutcomeUnknown
@@ -134,6 +135,17 @@ class CcxtExchange:
         with asking(self._quirks.rules):
             book = await self._client.fetch_order_book(symbol, depth)
         return ccxt_parse.order_book(book, symbol, received_at=time.time())
+
+    async def trades(self, symbol: str) -> RecentTrades:
+        """See `Exchange.trades`."""
+        await self._ready()
+        asked = self._quirks.public_trades
+        start = time.time() - asked.back_s if asked.back_s else None
+        with asking(self._quirks.rules):
+            raws = await self._client.fetch_trades(
+                symbol, None if start is None else int(start * 1000), asked.limit, dict(asked.params)
+            )
+        return public_trades.from_ccxt(raws, asked.limit, start or 0.0)
 
     async def share_markets_with(self, client: Any) -> None:
         """Let another client of the same exchange know the markets. Raises ExchangeError."""

@@ -20,6 +20,8 @@ import orjson
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, Side
+from execution.domain.trade_tape import RecentTrades
+from execution.exchanges import public_trades
 from execution.exchanges.base import (
     AccountFees,
     Balance,
@@ -163,6 +165,11 @@ class FiriExchange:
         raw = await self._ask("GET", f"/v2/markets/{market_id(symbol)}/depth", params={"bids": depth, "asks": depth})
         with reading():
             return OrderBook(symbol, _levels(raw["bids"]), _levels(raw["asks"]), time.time())
+
+    async def trades(self, symbol: str) -> RecentTrades:
+        """See `Exchange.trades`."""
+        rows = await self._ask("GET", f"/v2/markets/{market_id(symbol)}/history", params={"count": LARGEST_COUNT})
+        return public_trades.from_firi(rows, LARGEST_COUNT)
 
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`. Firi tells neither steps nor minimums, so ours are used."""

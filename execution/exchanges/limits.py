@@ -75,8 +75,8 @@ LIMITS: Mapping[str, ExchangeLimits] = {
         (
             Limit(
                 "weight", Per.IP, 6000, 60,
-                {"time": 1, "system/status": 1, "exchangeInfo": 20, "depth": 5, "POST order": 1, "DELETE order": 1,
-                 "GET order": 4, "openOrders": 6, "allOrders": 20, "myTrades": 20, "account": 20,
+                {"time": 1, "system/status": 1, "exchangeInfo": 20, "depth": 5, "aggTrades": 4, "POST order": 1,
+                 "DELETE order": 1, "GET order": 4, "openOrders": 6, "allOrders": 20, "myTrades": 20, "account": 20,
                  "account/apiRestrictions": 1, "asset/tradeFee": 1},
                 other=20, told_in="x-mbx-used-weight-1m",
             ),
@@ -105,6 +105,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             *_each(Per.KEY, 10, 2, "trade/fills-history", "account/balance"),
             *_each(Per.KEY, 5, 2, "account/config", "account/trade-fee"),
             *_each(Per.IP, 40, 2, "market/books"),
+            *_each(Per.IP, 100, 2, "market/trades"),
             *_each(Per.IP, 20, 2, "public/instruments"),
             *_each(Per.IP, 10, 2, "public/time"),
         ),
@@ -123,7 +124,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             Limit(
                 "public", Per.IP, 2000, 30,
                 # level2_20 costs 2 and level2_100 costs 4.
-                {"symbols": 4, "timestamp": 3, "market/orderbook/level{level}_{limit}": 4},
+                {"symbols": 4, "timestamp": 3, "market/orderbook/level{level}_{limit}": 4, "market/histories": 3},
             ),
         ),
         Per.KEY, 5.0,
@@ -138,7 +139,7 @@ LIMITS: Mapping[str, ExchangeLimits] = {
             # Kraken counts per pair, here it is all pairs together. A cancellation costs 8 within 5 s and nothing after
             # 300 s: 2 is what it costs after 45 s.
             _counter("orders", 60, 1, {"AddOrder": 1, "CancelOrder": 2}),
-            Limit("public", Per.IP, 15, 15, _once("Time", "SystemStatus", "Assets", "AssetPairs", "Depth")),
+            Limit("public", Per.IP, 15, 15, _once("Time", "SystemStatus", "Assets", "AssetPairs", "Depth", "Trades")),
         ),
         Per.KEY, 10.0,
     ),
@@ -153,7 +154,11 @@ LIMITS: Mapping[str, ExchangeLimits] = {
                 ),
             ),
             Limit(
-                "public", Per.IP, 10, 1, _once("time", "brokerage/market/products", "brokerage/market/product_book")
+                "public", Per.IP, 10, 1,
+                _once(
+                    "time", "brokerage/market/products", "brokerage/market/product_book",
+                    "brokerage/market/products/{product_id}/ticker",
+                ),
             ),
         ),
         Per.KEY, 1.0,
@@ -168,7 +173,10 @@ LIMITS: Mapping[str, ExchangeLimits] = {
                 ),
             ),
             # Asked without keys; what is published is the same number per account.
-            Limit("market-data", Per.IP, 200, 60, _once("v1beta3/crypto/{loc}/latest/orderbooks")),
+            Limit(
+                "market-data", Per.IP, 200, 60,
+                _once("v1beta3/crypto/{loc}/latest/orderbooks", "v1beta3/crypto/{loc}/trades"),
+            ),
         ),
         Per.KEY, 3.0,
     ),

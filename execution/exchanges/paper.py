@@ -12,6 +12,7 @@ from typing import Any
 from execution.domain.book import Level, OrderBook, take
 from execution.domain.market import Market
 from execution.domain.orders import OrderStatus, OrderType, Side, TimeInForce
+from execution.domain.trade_tape import RecentTrades
 from execution.exchanges.base import (
     AccountFees,
     Balance,
@@ -79,6 +80,10 @@ class PaperExchange:
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """The live book."""
         return await self._live.order_book(symbol, depth)
+
+    async def trades(self, symbol: str) -> RecentTrades:
+        """The live exchange's trades."""
+        return await self._live.trades(symbol)
 
     async def markets(self) -> Sequence[Market]:
         """The live exchange's pairs."""

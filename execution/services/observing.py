@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from execution.domain.book import OrderBook
 from execution.domain.market import Market
 from execution.domain.reports import OrderReport
+from execution.domain.trade_tape import RecentTrades
 from execution.exchanges.base import AccountFees, Balance, Exchange, KeyPermissions, OrderRequest, Ping, SeenOrder
 from execution.exchanges.errors import ExchangeError, NotSent
 from policies.domain.reasons import ReasonCode
@@ -90,6 +91,10 @@ class ObservedExchange:
     async def order_book(self, symbol: str, depth: int) -> OrderBook:
         """See `Exchange.order_book`."""
         return await self._watched(CallKind.DATA, self._adapter.order_book(symbol, depth), is_book=True)
+
+    async def trades(self, symbol: str) -> RecentTrades:
+        """See `Exchange.trades`."""
+        return await self._watched(CallKind.DATA, self._adapter.trades(symbol))
 
     async def markets(self) -> Sequence[Market]:
         """See `Exchange.markets`."""

@@ -1,5 +1,6 @@
 """The same answers everywhere: every adapter, over HTTP, against the exchanges' own protocols."""
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from policies.domain.reasons import ReasonCode
 from tests.exchanges.cases import CASES, LIVE, PAPER, PUBLIC_SECRETS
 from tests.exchanges.conftest import connect
 
+(BYBIT,) = [case for case in LIVE if case.slug == "bybit"]
 IMMEDIATE = [case for case in CASES if case.immediate]
 WITH_IDS = [case for case in LIVE if case.slug != "firi" and not case.repeats]
 TIMED = [case for case in LIVE if case.slug in {"binance", "bybit", "kucoin", "okx"}]
@@ -35,6 +37,38 @@ def test_it_gives_the_book_exactly(connected):
     assert list(book.bids) == [(Decimal(p), Decimal(a)) for p, a in connected.case.bids]
     assert list(book.asks) == [(Decimal(p), Decimal(a)) for p, a in connected.case.asks]
     assert book.is_usable()
+
+
+@live_only
+def test_it_tells_the_markets_trades_exactly_and_each_by_its_own_id(connected):
+    trades = connected.run(connected.adapter.trades(connected.case.symbol))
+    assert trades.trades == []
+    before = time.time()
+    # Twice the same amount at the same price: two trades.
+    for amount in ("0.5", "0.5", "0.75"):
+        connected.place(connected.request(amount, "50020"))
+
+    trades = connected.run(connected.adapter.trades(connected.case.symbol))
+
+    told = [(trade.price, trade.amount) for trade in trades.trades]
+    assert told == [(50010, Decimal("0.5")), (50010, Decimal("0.5")), (50020, Decimal("0.75"))]
+    assert len({trade.id for trade in trades.trades}) == 3
+    assert all(abs(trade.at - before) < 30 for trade in trades.trades)
+    assert trades.since < before - 3599
+    again = connected.run(connected.adapter.trades(connected.case.symbol))
+    assert again.trades == trades.trades
+
+
+@pytest.mark.parametrize("connected", [BYBIT], indirect=True, ids=lambda case: case.name)
+def test_a_cut_answer_reaches_back_to_the_first_trade_it_tells(connected):
+    connected.simulator.control.set_book("bybit", "BTC/USDT", bids=[("49990", "5")], asks=[("50010", "5")])
+    for _ in range(61):
+        connected.place(connected.request("0.001", "50010"))
+
+    answer = connected.run(connected.adapter.trades("BTC/USDT"))
+
+    assert len(answer.trades) == 60
+    assert answer.since == answer.trades[0].at
 
 
 def test_it_answers_a_health_check(connected):

@@ -18,7 +18,7 @@ from execution.exchanges.base import OrderRequest, SeenOrder
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.listing import Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -130,6 +130,7 @@ ALPACA = Quirks(
             "v2/clock",
             "v2/assets",
             "v1beta3/crypto/{loc}/latest/orderbooks",
+            "v1beta3/crypto/{loc}/trades",
             "v2/account",
             "v2/positions",
             "v2/orders",
@@ -145,6 +146,7 @@ ALPACA = Quirks(
     find_by_exchange_id=_alpaca_find_by_exchange_id,
     fetch_trades=_alpaca_trades,
     list_orders=_alpaca_list,
+    public_trades=PublicTrades(1_000, {"sort": "desc"}, back_s=3600.0),
     sandbox=True,
     acknowledges_only=True,
     # ccxt would pass "postOnly" on, which Alpaca does not know: the order would take.

@@ -45,6 +45,18 @@ def _no_params(_: OrderRequest) -> Params:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicTrades:
+    """How the market's latest trades are asked for: how many at once, and further parameters of ccxt.
+
+    back_s: where they are asked for from a moment on, how far that is back; 0: the exchange gives the latest.
+    """
+
+    limit: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    back_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Quirks:
     """One row of the table.
 
@@ -64,6 +76,7 @@ class Quirks:
     fetch_trades: the executions of an order as ccxt trades.
     list_orders: all orders created since a moment, and maybe older ones; of one order that is there several times, the
     last is the freshest.
+    public_trades: see `PublicTrades`.
     lists_by_symbol: it lists the orders of one pair at a time.
     lists_back_s: how far back it lists closed orders that were filled.
     acknowledges_only: the answer to a placement holds an id but no outcome.
@@ -85,6 +98,7 @@ class Quirks:
     find_by_client_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]]
     fetch_trades: Callable[[Any, RawOrder], Awaitable[Sequence[RawOrder]]]
     list_orders: Callable[[Listing], Awaitable[Sequence[SeenOrder]]]
+    public_trades: PublicTrades
     credentials: Mapping[str, str] = field(default_factory=lambda: {"api_key": "apiKey", "secret": "secret"})
     find_by_exchange_id: Callable[[Any, OrderRequest], Awaitable[Sequence[RawOrder]]] = _fetch_order
     key_permissions: Callable[[Any], Awaitable[KeyPermissions]] = _balance_only

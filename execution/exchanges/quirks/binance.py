@@ -9,7 +9,7 @@ from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks import fees
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -101,6 +101,7 @@ BINANCE = Quirks(
             "system/status",
             "exchangeInfo",
             "depth",
+            "aggTrades",
             "order",
             "openOrders",
             "allOrders",
@@ -121,6 +122,7 @@ BINANCE = Quirks(
     find_by_client_id=_binance_find,
     fetch_trades=_binance_trades,
     list_orders=_binance_list,
+    public_trades=PublicTrades(1_000),
     lists_by_symbol=True,
     key_permissions=_key_permissions,
     account_fees=fees.binance,

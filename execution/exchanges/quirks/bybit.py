@@ -9,7 +9,7 @@ from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks import fees
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -126,6 +126,7 @@ BYBIT = Quirks(
             "v5/market/time",
             "v5/market/instruments-info",
             "v5/market/orderbook",
+            "v5/market/recent-trade",
             "v5/order/create",
             "v5/order/cancel",
             "v5/order/realtime",
@@ -152,6 +153,7 @@ BYBIT = Quirks(
     find_by_exchange_id=_bybit_find,
     fetch_trades=_bybit_trades,
     list_orders=_bybit_list,
+    public_trades=PublicTrades(60),
     lists_back_s=730 * 86_400.0,
     key_permissions=_key_permissions,
     account_fees=fees.bybit,

@@ -14,7 +14,7 @@ from execution.exchanges.errors import ExchangeError
 from execution.exchanges.listing import Listing, cursor_pages, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks import fees
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -135,6 +135,7 @@ COINBASE = Quirks(
             "time",
             "brokerage/market/products",
             "brokerage/market/product_book",
+            "brokerage/market/products/{product_id}/ticker",
             # Asked for with the products by a client that has keys.
             "brokerage/transaction_summary",
             "brokerage/accounts",
@@ -153,6 +154,7 @@ COINBASE = Quirks(
     find_by_client_id=_coinbase_find,
     fetch_trades=_coinbase_trades,
     list_orders=_coinbase_list,
+    public_trades=PublicTrades(1_000),
     key_permissions=_key_permissions,
     account_fees=fees.coinbase,
     # ccxt drops the unified `clientOrderId` and sends an id of its own.

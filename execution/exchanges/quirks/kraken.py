@@ -11,7 +11,7 @@ from execution.exchanges.ccxt_parse import decimal
 from execution.exchanges.listing import MOST_PAGES, Listing, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks import fees
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -106,6 +106,7 @@ KRAKEN = Quirks(
             "Assets",
             "AssetPairs",
             "Depth",
+            "Trades",
             "AddOrder",
             "CancelOrder",
             "QueryOrders",
@@ -122,6 +123,7 @@ KRAKEN = Quirks(
     find_by_client_id=_kraken_find,
     fetch_trades=_kraken_trades,
     list_orders=_kraken_list,
+    public_trades=PublicTrades(1_000),
     key_permissions=_key_permissions,
     account_fees=fees.kraken,
     acknowledges_only=True,

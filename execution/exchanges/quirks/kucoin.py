@@ -9,7 +9,7 @@ from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, MOST_PAGES, Listing, cursor_pages, incomplete, seen
 from execution.exchanges.outcomes import Verdict, rule
 from execution.exchanges.quirks import fees
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -116,6 +116,7 @@ KUCOIN = Quirks(
             "timestamp",
             "symbols",
             "market/orderbook/level{level}_{limit}",
+            "market/histories",
             "accounts",
             "user/api-key",
             "hf/orders",
@@ -143,6 +144,7 @@ KUCOIN = Quirks(
     find_by_client_id=_kucoin_find,
     fetch_trades=_kucoin_trades,
     list_orders=_kucoin_list,
+    public_trades=PublicTrades(100),
     lists_by_symbol=True,
     lists_back_s=3 * 86_400.0,
     key_permissions=_key_permissions,

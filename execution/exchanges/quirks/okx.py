@@ -13,7 +13,7 @@ from execution.exchanges.base import KeyPermissions, OrderRequest, SeenOrder
 from execution.exchanges.listing import DAY_MS, Listing, cursor_pages, seen
 from execution.exchanges.outcomes import Rule, Verdict, rule
 from execution.exchanges.quirks import fees
-from execution.exchanges.quirks.base import Params, Quirks, RawOrder
+from execution.exchanges.quirks.base import Params, PublicTrades, Quirks, RawOrder
 from policies.domain.reasons import ReasonCode
 
 R = ReasonCode
@@ -110,6 +110,7 @@ OKX = Quirks(
             "public/time",
             "public/instruments",
             "market/books",
+            "market/trades",
             "account/balance",
             "account/config",
             "trade/order",
@@ -137,6 +138,7 @@ OKX = Quirks(
     find_by_client_id=_okx_find,
     fetch_trades=_okx_trades,
     list_orders=_okx_list,
+    public_trades=PublicTrades(500),
     lists_back_s=90 * 86_400.0,
     key_permissions=_key_permissions,
     account_fees=fees.okx,

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from execution.simulator.engine.book import Book
@@ -84,6 +85,10 @@ class Market:
         self.note_price(trade.price)
         self.recent.append(trade)
         self.version += 1
+
+    def latest_trades(self, limit: int) -> list[tuple[int, PublicTrade]]:
+        """The newest trades with their numbers in this market, newest first."""
+        return list(zip(range(self.trade_count, 0, -1), islice(reversed(self.recent), limit), strict=False))
 
     def _levels(self, mid: float, step: int, sign: int) -> list[tuple[int, int]]:
         """Synthetic (price, amount) pairs of one side, best first; `sign` is -1 for bids."""

@@ -20,6 +20,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool]] = {
     ("GET", "/v2/clock"): ("fetch_time", public.clock, True),
     ("GET", "/v2/assets"): ("load_markets", public.assets, True),
     ("GET", "/v1beta3/crypto/us/latest/orderbooks"): ("fetch_order_book", public.latest_orderbooks, False),
+    ("GET", "/v1beta3/crypto/us/trades"): ("fetch_trades", public.trades, False),
     ("GET", "/v2/account"): ("fetch_balance", account.get_account, True),
     ("GET", "/v2/positions"): ("fetch_positions", account.list_positions, True),
     ("POST", "/v2/orders"): ("create_order", orders.create_order, True),

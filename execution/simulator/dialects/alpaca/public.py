@@ -4,16 +4,17 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from execution.simulator.dialects.alpaca import errors
-from execution.simulator.dialects.alpaca.parameters import find_market
+from execution.simulator.dialects.alpaca.parameters import find_market, moment, page_size
 from execution.simulator.dialects.alpaca.shapes import asset_id, base_text, moment_text, price_text
 from execution.simulator.dialects.base import Call
 from execution.simulator.engine.exchange import Exchange
-from execution.simulator.engine.market import Market
+from execution.simulator.engine.market import Market, PublicTrade
 from execution.simulator.http import Response, json_response
 from execution.simulator.markets import MarketSpec
 
 _PAIR = re.compile(r"[A-Z]+/[A-Z]+")
 _DEEPEST = 1_000
+_DAY_US = 86_400_000_000
 _EASTERN = timezone(timedelta(hours=-5))
 
 
@@ -53,6 +54,40 @@ def latest_orderbooks(exchange: Exchange, call: Call) -> Response:
                 "t": moment_text(call.now),
             }
     return json_response({"orderbooks": books})
+
+
+def trades(exchange: Exchange, call: Call) -> Response:
+    """GET /v1beta3/crypto/us/trades from `start` on (the beginning of the day), oldest first unless asked otherwise.
+
+    The token of a next page is told; there are no further pages here.
+    """
+    query = call.request.query_params
+    start, limit = moment(query, "start"), page_size(query, "limit", 1_000, 10_000)
+    if start is None:
+        start = call.now - call.now % _DAY_US
+    rows, more = {}, False
+    for symbol in query.get("symbols", "").split(","):
+        if not _PAIR.fullmatch(symbol):
+            raise errors.fail(errors.bad_symbols(symbol))
+        market = find_market(exchange, symbol)
+        if market is None:
+            continue
+        found = [(number, trade) for number, trade in market.latest_trades(_DEEPEST) if trade.at >= start]
+        if query.get("sort", "asc") == "asc":
+            found.reverse()
+        more |= len(found) > limit
+        rows[symbol] = [_trade(market.spec, number, trade) for number, trade in found[:limit]]
+    return json_response({"trades": rows, "next_page_token": "bmV4dA==" if more else None})
+
+
+def _trade(spec: MarketSpec, number: int, trade: PublicTrade) -> dict[str, object]:
+    return {
+        "i": number,
+        "p": float(price_text(spec, trade.price)),
+        "s": float(base_text(spec, trade.amount)),
+        "t": moment_text(trade.at),
+        "tks": trade.side[0].upper(),
+    }
 
 
 def _levels(market: Market, side: str) -> list[dict[str, float]]:

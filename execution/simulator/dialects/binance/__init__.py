@@ -20,6 +20,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool, int]] = {
     ("GET", "/sapi/v1/system/status"): ("fetch_status", public.system_status, False, 1),
     ("GET", "/api/v3/exchangeInfo"): ("load_markets", public.exchange_info, False, 20),
     ("GET", "/api/v3/depth"): ("fetch_order_book", public.depth, False, 5),
+    ("GET", "/api/v3/aggTrades"): ("fetch_trades", public.aggregate_trades, False, 4),
     ("GET", "/api/v3/ticker/24hr"): ("fetch_ticker", public.ticker_24h, False, 2),
     ("GET", "/api/v3/ticker/bookTicker"): ("fetch_bids_asks", public.book_ticker, False, 2),
     ("GET", "/api/v3/ticker/price"): ("fetch_last_price", public.ticker_price, False, 2),

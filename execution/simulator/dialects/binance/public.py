@@ -15,6 +15,7 @@ from execution.simulator.http import Response, json_response
 _DAY_MS = 86_400_000
 _DEFAULT_DEPTH = 100
 _LARGEST_DEPTH = 5_000
+_DEFAULT_TRADES, _LARGEST_TRADES = 500, 1_000
 
 
 def ping(exchange: Exchange, call: Call) -> Response:
@@ -66,6 +67,27 @@ def depth(exchange: Exchange, call: Call) -> Response:
             "asks": _rows(market, "sell", limit),
         }
     )
+
+
+def aggregate_trades(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v3/aggTrades: the newest, oldest first. Every trade is an aggregate of its own here."""
+    market = find_market(exchange, call)
+    spec = market.spec
+    limit = min(integer(call.request.params, "limit") or _DEFAULT_TRADES, _LARGEST_TRADES)
+    rows = [
+        {
+            "a": number,
+            "p": price_text(spec, trade.price),
+            "q": amount_text(spec, trade.amount),
+            "f": number,
+            "l": number,
+            "T": trade.at // 1000,
+            "m": trade.side == "sell",
+            "M": True,
+        }
+        for number, trade in market.latest_trades(limit)
+    ]
+    return json_response(rows[::-1])
 
 
 def ticker_24h(exchange: Exchange, call: Call) -> Response:

@@ -17,6 +17,7 @@ _PUBLIC: dict[str, tuple[str, Handler]] = {
     "/v5/system/status": ("fetch_status", public.system_status),
     "/v5/market/instruments-info": ("load_markets", public.instruments),
     "/v5/market/orderbook": ("fetch_order_book", public.order_book),
+    "/v5/market/recent-trade": ("fetch_trades", public.recent_trades),
 }
 # (method, path): (operation, handler, requests per second and UID). Limits: Bybit v5 docs, "API Rate Limit", spot.
 _PRIVATE: dict[tuple[str, str], tuple[str, Handler, int]] = {

@@ -10,6 +10,8 @@ from execution.simulator.http import Response
 
 # Bybit v5 docs, "Get Orderbook", spot.
 _DEFAULT_DEPTH, _LARGEST_DEPTH = 1, 200
+_MOST_TRADES = 60
+_FIRST_TRADE = 22 * 10**17
 
 
 def time(exchange: Exchange, call: Call) -> Response:
@@ -69,6 +71,29 @@ def order_book(exchange: Exchange, call: Call) -> Response:
         },
         call.now,
     )
+
+
+def recent_trades(exchange: Exchange, call: Call) -> Response:
+    """GET /v5/market/recent-trade: newest first, of spot 60 at most."""
+    params = call.request.query_params
+    require_spot(params)
+    market = find_market(exchange, params.get("symbol"), errors.UNSUPPORTED_SYMBOL)
+    spec = market.spec
+    rows = [
+        {
+            "execId": str(_FIRST_TRADE + number),
+            "symbol": spec.facts.wire_id,
+            "price": price_text(spec, trade.price),
+            "size": amount_text(spec, trade.amount),
+            "side": trade.side.capitalize(),
+            "time": str(trade.at // 1000),
+            "isBlockTrade": False,
+            "isRPITrade": False,
+            "seq": str(number),
+        }
+        for number, trade in market.latest_trades(min(integer(params, "limit", _MOST_TRADES), _MOST_TRADES))
+    ]
+    return result({"category": "spot", "list": rows}, call.now)
 
 
 def _rows(market: Market, side: str, depth: int) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ Handler = Callable[[Exchange, Call], Response]
 
 _ROOT = "/api/v3/brokerage"
 _ORDER = f"{_ROOT}/orders/historical/"
+_PRODUCT, _TICKER = f"{_ROOT}/market/products/", "/ticker"
 # (method, path): (operation, handler, private)
 _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool]] = {
     ("GET", "/v2/time"): ("fetch_time", public.time, False),
@@ -54,11 +55,14 @@ class Coinbase:
         return str(uuid5(NAMESPACE_DNS, f"trade {number}"))
 
     def endpoint(self, request: Request) -> Endpoint | None:
-        """Look the endpoint up; what is no list is one order's id."""
+        """Look the endpoint up; what is no list is one order's id, or the trades of one product."""
         found = self._endpoints.get((request.method, request.path))
         if found is None and request.method == "GET" and request.path.startswith(_ORDER):
             order_id = request.path.removeprefix(_ORDER)
             return Endpoint("fetch_order", self._bound(history.get_order), path_args=(order_id,))
+        if found is None and request.path.startswith(_PRODUCT) and request.path.endswith(_TICKER):
+            product_id = request.path.removeprefix(_PRODUCT).removesuffix(_TICKER)
+            return Endpoint("fetch_trades", self._bound(public.ticker), is_private=False, path_args=(product_id,))
         return found
 
     def authenticate(self, request: Request, now: int) -> Account:

@@ -9,6 +9,7 @@ from execution.simulator.engine.market import Market
 from execution.simulator.http import Response, json_response
 from execution.simulator.numbers import format_trimmed
 
+_DEFAULT_TRADES, _LARGEST_TRADES = 100, 1_000
 _NAMES = {
     "BTC": "Bitcoin",
     "ETH": "Ethereum",
@@ -54,6 +55,31 @@ def product_book(exchange: Exchange, call: Call) -> Response:
         "time": moment_text(call.now),
     }
     return json_response({"pricebook": book, "last": _price(market, market.last_price)})
+
+
+def ticker(exchange: Exchange, call: Call) -> Response:
+    """GET /market/products/{product_id}/ticker: the latest trades, newest first, and the best prices."""
+    product_id = call.path_args[0]
+    market = find_market(exchange, product_id)
+    if market is None:
+        raise WireError(errors.error_response(404, "NOT_FOUND", "valid product_id is required"))
+    trades = [
+        {
+            "trade_id": str(number),
+            "product_id": product_id,
+            "price": _price(market, trade.price),
+            "size": format_trimmed(trade.amount, market.spec.base_decimals),
+            "time": moment_text(trade.at),
+            "side": trade.side.upper(),
+            "bid": "",
+            "ask": "",
+            "exchange": "coinbase",
+        }
+        for number, trade in market.latest_trades(min(whole(call, "limit") or _DEFAULT_TRADES, _LARGEST_TRADES))
+    ]
+    (bid, _), *_ = market.book.buys.depth(1) or [(0, 0)]
+    (ask, _), *_ = market.book.sells.depth(1) or [(0, 0)]
+    return json_response({"trades": trades, "best_bid": _price(market, bid), "best_ask": _price(market, ask)})
 
 
 def _levels(market: Market, side: str, limit: int | None) -> list[dict[str, str]]:

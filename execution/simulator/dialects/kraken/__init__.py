@@ -19,6 +19,7 @@ _PUBLIC: dict[str, tuple[str, Handler]] = {
     "AssetPairs": ("load_markets", public.asset_pairs),
     "Ticker": ("fetch_ticker", public.ticker),
     "Depth": ("fetch_order_book", public.depth),
+    "Trades": ("fetch_trades", public.trades),
 }
 _PRIVATE: dict[str, tuple[str, Handler]] = {
     "Balance": ("fetch_balance", account.balance),

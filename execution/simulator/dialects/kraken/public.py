@@ -12,6 +12,7 @@ from execution.simulator.markets import MarketSpec
 from execution.simulator.numbers import format_scaled, format_trimmed, parse_whole, rescale
 
 _DEFAULT_DEPTH, _LARGEST_DEPTH = 100, 500
+_MOST_TRADES = 1_000
 _DISPLAY_DECIMALS = {"USD": 2, "USDT": 4}
 _LISTED_DECIMALS = {"BTC": 10, "ETH": 10, "SOL": 8, "USD": 4, "USDT": 8}
 
@@ -70,6 +71,30 @@ def depth(exchange: Exchange, call: Call) -> Response:
     count = min(count, _LARGEST_DEPTH)
     sides = {"asks": _rows(market, "sell", count, second), "bids": _rows(market, "buy", count, second)}
     return result({market.spec.facts.wire_id: sides})
+
+
+def trades(exchange: Exchange, call: Call) -> Response:
+    """Trades of one pair, oldest first; `last` is the newest one's time in nanoseconds."""
+    params = call.request.params
+    market, count = names.find_market(exchange, params.get("pair", "")), parse_whole(params.get("count", "1000"))
+    if count is None:
+        raise errors.fail(errors.invalid_argument("count"))
+    spec = market.spec
+    found = market.latest_trades(min(count, _MOST_TRADES))[::-1]
+    rows = [
+        [
+            price_text(spec, trade.price),
+            format_scaled(trade.amount, spec.base_decimals),
+            trade.at / 1_000_000,
+            trade.side[0],
+            "m",
+            "",
+            number,
+        ]
+        for number, trade in found
+    ]
+    last = found[-1][1].at if found else call.now
+    return result({spec.facts.wire_id: rows, "last": str(last * 1000)})
 
 
 def _rows(market: Market, side: str, count: int, second: int) -> list[tuple[str, str, int]]:

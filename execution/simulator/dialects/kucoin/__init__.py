@@ -22,6 +22,7 @@ _ENDPOINTS: dict[tuple[str, str], Route] = {
     ("GET", "/api/v2/symbols"): ("load_markets", public.symbols, False),
     ("POST", "/api/v1/bullet-public"): ("stream_token", token.bullet_public, False),
     ("GET", "/api/v1/market/stats"): ("fetch_ticker", public.ticker, False),
+    ("GET", "/api/v1/market/histories"): ("fetch_trades", public.histories, False),
     ("GET", "/api/v1/accounts"): ("fetch_balance", account.accounts, True),
     ("GET", "/api/v1/user/api-key"): ("fetch_permissions", account.api_key_info, True),
     ("GET", "/api/v1/trade-fees"): ("fetch_trading_fee", account.trade_fees, True),

@@ -8,6 +8,7 @@ from execution.simulator.engine.exchange import Exchange
 from execution.simulator.engine.market import Market
 from execution.simulator.http import Response
 
+_TRADES = 100
 _DEPTHS = {"level2_20": 20, "level2_100": 100}
 
 
@@ -70,6 +71,23 @@ def ticker(exchange: Exchange, call: Call) -> Response:
             "last": price_text(spec, market.last_price),
         }
     )
+
+
+def histories(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v1/market/histories: the last hundred trades, oldest first, with times in nanoseconds."""
+    market = find_market(exchange, call.request.query_params)
+    spec = market.spec
+    rows = [
+        {
+            "sequence": str(number),
+            "price": price_text(spec, trade.price),
+            "size": amount_text(spec, trade.amount),
+            "side": trade.side,
+            "time": trade.at * 1000,
+        }
+        for number, trade in market.latest_trades(_TRADES)
+    ]
+    return success(rows[::-1])
 
 
 def part_order_book(exchange: Exchange, call: Call) -> Response:

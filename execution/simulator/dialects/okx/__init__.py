@@ -19,6 +19,7 @@ _ENDPOINTS: dict[tuple[str, str], tuple[str, Handler, bool]] = {
     ("GET", "/api/v5/system/status"): ("fetch_status", public.status, False),
     ("GET", "/api/v5/public/instruments"): ("load_markets", public.instruments, False),
     ("GET", "/api/v5/market/books"): ("fetch_order_book", public.books, False),
+    ("GET", "/api/v5/market/trades"): ("fetch_trades", public.trades, False),
     ("GET", "/api/v5/market/ticker"): ("fetch_ticker", public.ticker, False),
     ("GET", "/api/v5/market/tickers"): ("fetch_ticker", public.tickers, False),
     ("GET", "/api/v5/account/balance"): ("fetch_balance", account.balance, True),

@@ -10,6 +10,7 @@ from execution.simulator.http import Response
 from execution.simulator.numbers import format_trimmed
 
 _DEFAULT_DEPTH, _LARGEST_DEPTH = 1, 400
+_DEFAULT_TRADES, _LARGEST_TRADES = 100, 500
 _INSTRUMENT_TYPES = frozenset({"SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION"})
 
 
@@ -60,6 +61,27 @@ def books(exchange: Exchange, call: Call) -> Response:
         raise errors.fail(errors.malformed("sz"))
     asks, bids = _rows(market, "sell", size), _rows(market, "buy", size)
     return result([{"asks": asks, "bids": bids, "seqId": market.version, "ts": milliseconds(call.now)}])
+
+
+def trades(exchange: Exchange, call: Call) -> Response:
+    """GET /api/v5/market/trades of one instrument, newest first."""
+    params = call.request.query_params
+    market, limit = asked_market(exchange, params), whole(params, "limit") or _DEFAULT_TRADES
+    spec = market.spec
+    return result(
+        [
+            {
+                "instId": spec.facts.wire_id,
+                "side": trade.side,
+                "sz": amount_text(spec, trade.amount),
+                "source": "0",
+                "px": price_text(spec, trade.price),
+                "tradeId": str(number),
+                "ts": milliseconds(trade.at),
+            }
+            for number, trade in market.latest_trades(min(limit, _LARGEST_TRADES))
+        ]
+    )
 
 
 def ticker(exchange: Exchange, call: Call) -> Response:
