@@ -6,10 +6,25 @@ What is not known is None, and so is everything that would need it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from execution.domain.orders import Side
 
 _BPS = Decimal(10_000)
+
+
+class Unknown(StrEnum):
+    """Why a benchmark is not known."""
+
+    NOT_FOLLOWED = "not_followed"
+    GAP = "gap"
+    NO_TRADES = "no_trades"
+    NOT_COMPARED = "not_compared"
+    PART = "part"
+    NO_BOOKS = "no_books"
+    NOT_DEEP = "not_deep"
+    NO_FEE = "no_fee"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,37 @@ def analyse(side: Side, amount: Decimal, fills: Sequence[Executed], marks: Bench
         shortfall=shortfall,
         shortfall_bps=_share_bps(shortfall, marks.decision, amount),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What the market traded in the minutes of an order, over all exchanges that were followed.
+
+    bars: minutes by exchange that there are; whole: those of them in which nothing is missing. own: whether the
+    order's own exchange is among the exchanges. notional in quote, volume in base units.
+    """
+
+    minutes: int
+    exchanges: int
+    bars: int
+    whole: int
+    own: bool
+    notional: Decimal
+    volume: Decimal
+
+
+def interval_vwap(traded: Traded) -> Decimal | Unknown:
+    """The market's average price, or why it is not known: one minute of one exchange that is missing is enough."""
+    if not traded.exchanges or not traded.own:
+        return Unknown.NOT_FOLLOWED
+    if not traded.bars == traded.whole == traded.minutes * traded.exchanges:
+        return Unknown.GAP
+    return traded.notional / traded.volume if traded.volume > 0 else Unknown.NO_TRADES
+
+
+def vwap_slippage_bps(side: Side, average_price: Decimal, vwap: Decimal) -> Decimal:
+    """The average price against the market's in bps of that; positive is a cost."""
+    return (1 if side == Side.BUY else -1) * (average_price - vwap) / vwap * _BPS
 
 
 def _opportunity(sign: int, unfilled: Decimal, marks: Benchmarks) -> Decimal | None:

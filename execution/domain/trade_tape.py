@@ -5,7 +5,7 @@ What is not known to be whole is said to be so: a minute in which a trade may ha
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from statistics import median
 
@@ -20,7 +20,8 @@ ABSURD_TIMES = 5
 """A price so many times the middle one of its neighbours, or that part of it, is a mistake."""
 
 _NEIGHBOURS = 25
-_LARGEST = Decimal(10) ** 18
+_LARGEST = Decimal(10) ** 15
+"""No price, amount or value of one trade is as large; sums of a minute fit their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,8 @@ class Tape:
         return counted
 
     def take_changed(self) -> list[Bar]:
-        """The bars that have changed since the last time."""
-        changed = [self._bars[begins] for begins in sorted(self._changed)]
+        """The bars that have changed since the last time, as they are now."""
+        changed = [replace(self._bars[begins]) for begins in sorted(self._changed)]
         self._changed.clear()
         return changed
 
@@ -193,8 +194,9 @@ def _is_time(at: float) -> bool:
 
 
 def _is_possible(trade: MarketTrade) -> bool:
-    numbers = (trade.price, trade.amount)
-    return _is_time(trade.at) and all(number.is_finite() and 0 < number < _LARGEST for number in numbers)
+    if not (trade.price.is_finite() and trade.amount.is_finite()) or not _is_time(trade.at):
+        return False
+    return all(0 < number < _LARGEST for number in (trade.price, trade.amount, trade.price * trade.amount))
 
 
 def _is_absurd(price: Decimal, middle: Decimal | None) -> bool:

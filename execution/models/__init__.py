@@ -8,7 +8,7 @@ from execution.models.costs import AccountFee, OrderCost
 from execution.models.decision import Decision
 from execution.models.health import ExchangeHealth, HealthEvent, HealthSample
 from execution.models.installation import Installation, MachineClock
-from execution.models.market import Market
+from execution.models.market import Market, MarketBar
 from execution.models.order import Fill, Order, OrderEvent
 from execution.models.position import FeeTotal, Position
 from execution.models.reconciliation import BalanceCheck, BalanceMark, BookBreak, Orphan, Reconciliation
@@ -38,6 +38,7 @@ __all__ = [
     "Installation",
     "MachineClock",
     "Market",
+    "MarketBar",
     "Order",
     "OrderCost",
     "OrderEvent",

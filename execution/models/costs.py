@@ -5,7 +5,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from execution.models.fields import amount_field
+from execution.domain.tca import Unknown
+from execution.models.fields import amount_field, choices_of
 from execution.models.order import Order
 from execution.models.signal import SIDES
 from policies.models import Exchange, ExchangeCredential
@@ -73,6 +74,23 @@ class OrderCost(models.Model):
     end_mid = amount_field(null=True, help_text="When it was over.")
     mid_after = amount_field(null=True, help_text="A minute after the last fill.")
 
+    interval_vwap = amount_field(
+        null=True, help_text="The market's average price in the minutes from its sending to its last fill."
+    )
+    vwap_exchanges = models.PositiveSmallIntegerField(null=True, help_text="Over the trades of so many exchanges.")
+    vwap_why = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        choices=choices_of(Unknown),
+        help_text="Why that is not known.",
+    )
+    fill_books = models.JSONField(null=True, help_text="What the exchanges showed at its last fill.")
+    fill_regret_why = models.CharField(
+        max_length=16, blank=True, default="", db_default="", choices=choices_of(Unknown)
+    )
+
     asset_prices = models.JSONField(
         default=dict, help_text="In quote units, of other assets that fees were charged in, when it was over."
     )
@@ -81,7 +99,7 @@ class OrderCost(models.Model):
     fill_rate = models.DecimalField(max_digits=9, decimal_places=8, help_text="Share of the amount that was filled.")
     fill_ms = models.PositiveBigIntegerField(null=True, help_text="From sending it to its last fill.")
     arrival_bps = bps_field("Average price against the mid at the decision.")
-    vwap_bps = bps_field("Average price against the market's over the order's life.")
+    vwap_bps = bps_field("Average price against the market's in the same minutes.")
     reversion_bps = bps_field("Mid a minute later against the average price; negative is impact that went away.")
     fees = amount_field(null=True, help_text="Empty where a fee was charged in an asset whose price is not known.")
     fees_bps = bps_field("Fees of what was filled.")
@@ -92,6 +110,7 @@ class OrderCost(models.Model):
     shortfall = amount_field(null=True, help_text="Execution, fees and opportunity together.")
     shortfall_bps = bps_field("Of the whole order's value at the decision.")
     regret_bps = bps_field("Against the best plan on the books it was decided on.")
+    fill_regret_bps = bps_field("Against the best plan on the books at its last fill.")
     computed_at = models.DateTimeField()
 
     class Meta:

@@ -24,3 +24,29 @@ class Market(models.Model):
 
     def __str__(self) -> str:
         return f"{self.exchange_id} {self.symbol}"
+
+
+class MarketBar(models.Model):
+    """All trades of a pair at an exchange in one minute, whoever made them. Kept for a day.
+
+    It is whole when there is no gap and everything was seen to its end.
+    """
+
+    exchange = models.ForeignKey(Exchange, on_delete=models.CASCADE, related_name="+", db_index=False)
+    symbol = models.CharField(max_length=41)
+    minute = models.DateTimeField(help_text="When it began, by the exchange's clock.")
+    volume = amount_field(help_text="Base units.")
+    notional = amount_field(help_text="Quote units.")
+    trades = models.PositiveIntegerField()
+    gap = models.BooleanField(help_text="Trades may have been missed, or could not be what they said.")
+    seen_to = models.DateTimeField(help_text="All trades until then are counted.")
+    last_trade_id = models.CharField(max_length=80, blank=True, help_text="The newest trade seen, of any minute.")
+    last_trade_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "minute of market trades"
+        verbose_name_plural = "minutes of market trades"
+        constraints = [models.UniqueConstraint(name="market_bar_once", fields=["symbol", "minute", "exchange"])]
+
+    def __str__(self) -> str:
+        return f"{self.exchange_id} {self.symbol} {self.minute:%Y-%m-%d %H:%M}"

@@ -63,12 +63,17 @@ def _texts(keys: Sequence[str]) -> Sequence[bytes | str | None]:
     global _without_redis_until
     if time.monotonic() >= _without_redis_until:
         try:
-            return _redis(settings.REDIS_URL).mget(keys)
+            return shared_redis().mget(keys)
         except (RedisError, OSError) as e:
             with _lock:
                 _without_redis_until = time.monotonic() + WITHOUT_REDIS_S
             logger.warning("shared_books_unavailable", error=str(e))
     return [None] * len(keys)
+
+
+def shared_redis() -> Redis:
+    """Where books are shared. Raises RedisError or OSError when used while it does not answer soon."""
+    return _redis(settings.REDIS_URL)
 
 
 @cache

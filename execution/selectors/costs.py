@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from execution.domain.fee_check import Charged, FeeCheck, check_fee
 from execution.domain.fees import FeeRate
 from execution.domain.orders import Side
-from execution.domain.regret import regret_bps
-from execution.domain.tca import Part, Whole, combine
+from execution.domain.regret import OwnFill, Paid, fill_regret_bps, regret_bps
+from execution.domain.tca import Part, Unknown, Whole, combine
 from execution.models import Decision, Fill, Order, OrderCost, Signal
 from execution.selectors.query import fetch
 
@@ -49,7 +49,8 @@ class Which:
 
     def rows(self) -> QuerySet[OrderCost]:
         """Newest first."""
-        return OrderCost.objects.filter(at__gte=self.since, **self._given()).order_by("-at", "pk")
+        rows = OrderCost.objects.filter(at__gte=self.since, **self._given())
+        return rows.order_by("-at", "pk").defer("fill_books")
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """The same as a condition with its parameters."""
@@ -62,8 +63,8 @@ class Which:
 class Group:
     """The orders of one exchange or strategy in one mode and quote asset. Means are weighted by value.
 
-    measured: orders whose mid at the decision is known; slippages and the whole cost are theirs. What nothing is known
-    of is None. Times in milliseconds; shares of 1.
+    measured: orders whose mid at the decision is known; slippages and the whole cost are theirs. vwap_measured and so
+    on: orders of which that figure is known; its mean is theirs. What nothing is known of is None. Times in milliseconds; shares of 1.
     """
 
     name: str
@@ -81,6 +82,12 @@ class Group:
     fill_rate: Decimal
     fill_p50_ms: float | None
     fees_off: int
+    vwap_bps: Decimal | None
+    vwap_measured: int
+    regret_bps: Decimal | None
+    regret_measured: int
+    fill_regret_bps: Decimal | None
+    fill_regret_measured: int
 
     @property
     def spread_bps(self) -> Decimal | None:
@@ -98,7 +105,9 @@ SELECT {{column}}, mode, quote, count(*), count(arrival_bps), sum(filled_notiona
        (percentile_cont(0.5) WITHIN GROUP (ORDER BY arrival_bps))::numeric(14, 4),
        (percentile_cont(0.95) WITHIN GROUP (ORDER BY arrival_bps))::numeric(14, 4),
        {_mean("fees_bps")}, {_mean("shortfall_bps", "amount * arrival_mid")}, {_mean("reversion_bps")}, avg(fill_rate),
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY fill_ms), count(*) FILTER (WHERE fee_off)
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY fill_ms), count(*) FILTER (WHERE fee_off),
+       {_mean("vwap_bps")}, count(vwap_bps), {_mean("regret_bps")}, count(regret_bps),
+       {_mean("fill_regret_bps")}, count(fill_regret_bps)
 FROM execution_ordercost WHERE {{where}}
 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT {MOST_GROUPS}
 """
@@ -160,12 +169,24 @@ class OrderPanel:
 class CostPanel:
     """What a signal cost: its orders, and all of them together where there are several.
 
-    regret_bps: of the whole, against the best on the books that were compared when it was decided.
+    regret_bps, fill_regret: of the whole, against the best on the books that were compared when it was decided, and on
+    those of the last fill.
     """
 
     orders: tuple[OrderPanel, ...]
     whole: Whole | None
     regret_bps: Decimal | None = None
+    fill_regret: Decimal | Unknown = Unknown.NOT_COMPARED
+
+    @property
+    def fill_regret_bps(self) -> Decimal | None:
+        """None: not known."""
+        return None if isinstance(self.fill_regret, Unknown) else self.fill_regret
+
+    @property
+    def fill_regret_why(self) -> str:
+        """Why it is not known."""
+        return self.fill_regret.value if isinstance(self.fill_regret, Unknown) else ""
 
 
 def cost_panel(orders: Sequence[Order]) -> CostPanel | None:
@@ -193,8 +214,25 @@ def parts_cost(parent: Signal, decisions: Sequence[Decision]) -> CostPanel | Non
     panel = cost_panel(list(orders[:MOST_PARTS]))
     if panel is None or panel.whole is None or len(decisions) != 1:
         return panel
+    whole, explanation = panel.whole, decisions[0].explanation
+    return replace(
+        panel,
+        regret_bps=regret_bps(explanation, whole.filled, whole.notional, whole.fees),
+        fill_regret=_regret_at_fill(explanation, panel),
+    )
+
+
+def _regret_at_fill(explanation: dict[str, Any] | None, panel: CostPanel) -> Decimal | Unknown:
+    """Of all legs together, on the books at the last fill of any."""
+    assert panel.whole is not None
+    last = max(panel.orders, key=lambda each: each.cost.filled_at)
+    fills = [
+        OwnFill(leg.order.exchange_id, each.fill.at.timestamp(), each.fill.price, each.fill.amount)
+        for leg in panel.orders
+        for each in leg.fills
+    ]
     whole = panel.whole
-    return replace(panel, regret_bps=regret_bps(decisions[0].explanation, whole.filled, whole.notional, whole.fees))
+    return fill_regret_bps(explanation, last.cost.fill_books, fills, Paid(whole.filled, whole.notional, whole.fees))
 
 
 def _panel(order: Order, cost: OrderCost) -> OrderPanel:

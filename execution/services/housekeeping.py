@@ -14,7 +14,7 @@ from django.utils import timezone
 from execution.domain.market import Market as MarketFacts
 from execution.exchanges.errors import ExchangeError
 from execution.exchanges.registry import adapters
-from execution.models import Alert, ExchangeHealth, HealthSample, Market, WebhookDelivery, WebhookNonce
+from execution.models import Alert, ExchangeHealth, HealthSample, Market, MarketBar, WebhookDelivery, WebhookNonce
 from execution.services import account_fees, breakers, costs, health, rollups
 from execution.services.executor import Executor
 from execution.services.sql import fetch
@@ -29,6 +29,7 @@ MARKETS_TIMEOUT_S = 20.0
 KEEP_SAMPLES = timedelta(days=7)
 KEEP_DELIVERIES = timedelta(days=30)
 KEEP_ALERTS = timedelta(days=90)
+KEEP_BARS = timedelta(days=1)
 KEEP_NONCES = timedelta(hours=1)
 """Much longer than a signature is good for (twice 300 s)."""
 
@@ -150,7 +151,7 @@ def _market_row(slug: str, market: MarketFacts) -> Market:
 
 
 def prune() -> int:
-    """Delete old health samples, deliveries of webhooks, used nonces and alerts; the number deleted."""
+    """Delete old health samples, deliveries of webhooks, minutes of trades, used nonces, alerts; the number deleted."""
     with only_one("prune") as mine:
         if not mine:
             return 0
@@ -158,6 +159,7 @@ def prune() -> int:
         old = (
             HealthSample.objects.filter(at__lt=now - KEEP_SAMPLES),
             WebhookDelivery.objects.filter(at__lt=now - KEEP_DELIVERIES),
+            MarketBar.objects.filter(minute__lt=now - KEEP_BARS),
             WebhookNonce.objects.filter(at__lt=now - KEEP_NONCES),
             Alert.objects.filter(cleared_at__lt=now - KEEP_ALERTS),
             Alert.objects.filter(opened_at=None, cleared_at__isnull=False),
@@ -181,9 +183,10 @@ MEASURING = "measure_costs"
 
 
 def measure_costs() -> int:
-    """Work out the costs of orders that ended lately, and sample prices a minute after the last; how many orders."""
+    """Work out the costs of orders that ended lately, and sample what is known a minute later; how many orders."""
     with only_one(MEASURING) as mine:
         if not mine:
             return 0
         costs.sample()
+        costs.measure_vwap(timezone.now())
         return costs.measure()

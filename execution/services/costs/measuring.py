@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from execution.domain.fee_check import Charged, check_fee
 from execution.domain.fees import FeeRate
+from execution.domain.fill_books import EXPIRES_S
 from execution.domain.orders import Side
-from execution.domain.regret import regret_bps
-from execution.domain.tca import Analysis, Benchmarks, Executed, analyse, reversion_bps
+from execution.domain.regret import OwnFill, Paid, fill_regret_bps, kept_books, regret_bps
+from execution.domain.tca import Analysis, Benchmarks, Executed, Unknown, analyse, reversion_bps
 from execution.models import OrderCost
+from execution.services.costs.books_at import ReadBooksAt, books_at, no_books_at
 from execution.services.costs.mids import Mids, ReadMids, mids_now, no_mids
 from execution.services.sql import as_rows, execute, fetch, names_of, recordset
 from policies.domain.numbers import DECIMAL_PLACES, rounded
@@ -32,11 +34,15 @@ SAMPLED_WITHIN = timedelta(seconds=15)
 """How much later than its moment a mid still counts as that moment's."""
 
 REVERSION_AFTER = timedelta(seconds=60)
+REMEMBERED_FOR = timedelta(seconds=EXPIRES_S)
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """An order that ended with fills, and the mids that were sampled for it before."""
+    """An order that ended with fills, and what was sampled for it before.
+
+    filled_until: its last fill then. explanation: of the choice that sent it; a leg's is that of the whole split.
+    """
 
     id: UUID
     user_id: int
@@ -56,7 +62,13 @@ class _Order:
     end_mid: Decimal | None
     mid_after: Decimal | None
     asset_prices: str | None
+    vwap: Decimal | None
+    vwap_exchanges: int | None
+    vwap_why: str | None
+    filled_until: datetime | None
+    fill_books: str | None
     explanation: str | None
+    is_leg: bool
 
     @property
     def side(self) -> Side:
@@ -86,11 +98,16 @@ class _Fill:
 _ORDERS = """
 SELECT o.id, o.user_id, o.exchange_id, o.mode, s.strategy_id, o.symbol, o.side, o.amount, o.filled_amount,
        o.filled_notional, o.arrival_mid, o.maker_rate, o.taker_rate, o.submitted_at, o.final_at, c.end_mid, c.mid_after,
-       c.asset_prices, CASE WHEN jsonb_exists(d.explanation, 'asked') THEN d.explanation END
+       c.asset_prices, c.interval_vwap, c.vwap_exchanges, c.vwap_why, c.filled_at, c.fill_books,
+       CASE WHEN jsonb_exists(d.explanation, 'asked') THEN d.explanation END, s.leg
 FROM execution_order o
 JOIN execution_signal s ON s.id = o.signal_id
 LEFT JOIN execution_ordercost c ON c.order_id = o.id
-LEFT JOIN execution_decision d ON d.signal_id = o.signal_id AND d.attempt = o.attempt
+LEFT JOIN LATERAL (
+    SELECT explanation FROM execution_decision d
+    WHERE CASE WHEN s.leg THEN d.signal_id = s.parent_id ELSE d.signal_id = o.signal_id AND d.attempt = o.attempt END
+    ORDER BY d.attempt DESC LIMIT 1
+) d ON true
 WHERE o.filled_amount > 0 AND o.final_at IS NOT NULL AND (o.final_at, o.id) > (%(since)s, %(after)s::uuid)
       AND (%(again)s OR c.order_id IS NULL OR c.filled_amount <> o.filled_amount)
 ORDER BY o.final_at, o.id LIMIT %(limit)s
@@ -103,14 +120,14 @@ _NOBODY = UUID(int=0)
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def measure(now: datetime | None = None, mids: ReadMids = mids_now) -> int:
+def measure(now: datetime | None = None, mids: ReadMids = mids_now, books: ReadBooksAt = books_at) -> int:
     """Compute the costs of orders that ended since the last time; how many."""
     now = now or timezone.now()
     newest = OrderCost.objects.aggregate(newest=Max("at"))["newest"]
     since = newest - OVERLAP if newest else _EVER
     done = 0
     for orders in _batches(since, again=False, most=MOST_BATCHES):
-        _store(orders, now, mids)
+        _store(orders, now, mids, books)
         done += len(orders)
     return done
 
@@ -122,7 +139,7 @@ def rebuild(since: datetime, now: datetime | None = None) -> Iterator[int]:
     """
     done = 0
     for orders in _batches(since, again=True, most=None):
-        _store(orders, now or timezone.now(), no_mids)
+        _store(orders, now or timezone.now(), no_mids, no_books_at)
         done += len(orders)
         yield done
 
@@ -145,7 +162,8 @@ _COLUMNS = (
     "arrival_mid numeric, end_mid numeric, mid_after numeric, asset_prices jsonb, average_price numeric, "
     "fill_rate numeric, fill_ms bigint, arrival_bps numeric, reversion_bps numeric, fees numeric, fees_bps numeric, "
     "expected_fees numeric, fee_off boolean, execution_cost numeric, opportunity_cost numeric, shortfall numeric, "
-    "shortfall_bps numeric, regret_bps numeric, computed_at timestamptz"
+    "shortfall_bps numeric, regret_bps numeric, interval_vwap numeric, vwap_exchanges int, vwap_why text, "
+    "vwap_bps numeric, fill_books jsonb, fill_regret_bps numeric, fill_regret_why text, computed_at timestamptz"
 )
 _NAMES = names_of(_COLUMNS)
 _UPSERT = f"""
@@ -156,7 +174,7 @@ SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _NAMES if name != "order_
 """  # noqa: S608 - our own column list
 
 
-def _store(orders: Sequence[_Order], now: datetime, mids: ReadMids) -> None:
+def _store(orders: Sequence[_Order], now: datetime, mids: ReadMids, books: ReadBooksAt) -> None:
     fills: dict[UUID, list[_Fill]] = defaultdict(list)
     for order_id, at, *charged in fetch(_FILLS, {"ids": [order.id for order in orders]}):
         fills[order_id].append(_Fill(at, Charged(*charged)))
@@ -165,8 +183,29 @@ def _store(orders: Sequence[_Order], now: datetime, mids: ReadMids) -> None:
     wanted |= {f"{asset}/{order.quote}" for order in recent for asset in _third_assets(order, fills[order.id])}
     seen = mids(wanted) if wanted else {}
     known = {order.id: seen for order in recent}
-    rows = [_row(order, fills[order.id], now, known.get(order.id, {})) for order in orders]
+    kept = _books_at_fills([order for order in orders if order.explanation], fills, now, books)
+    rows = [_row(order, fills[order.id], now, known.get(order.id, {}), kept.get(order.id)) for order in orders]
     execute(_UPSERT, {"rows": as_rows([[row[name] for name in _NAMES] for row in rows], _NAMES)})
+
+
+def _books_at_fills(
+    orders: Sequence[_Order], fills: Mapping[UUID, Sequence[_Fill]], now: datetime, read: ReadBooksAt
+) -> dict[UUID, dict[str, Any]]:
+    """What exchanges showed at the last fill of orders that were chosen by comparing them. At most one round trip."""
+    recent = [order for order in orders if fills[order.id] and now - fills[order.id][-1].at <= REMEMBERED_FOR]
+    moments = {order.id: (order.symbol, fills[order.id][-1].at.timestamp()) for order in recent}
+    seen = read(list(set(moments.values()))) if moments else {}
+    return {
+        order.id: kept_books(books, order.side, _whole_amount(order), moments[order.id][1])
+        for order in recent
+        if (books := seen.get(moments[order.id]))
+    }
+
+
+def _whole_amount(order: _Order) -> Decimal:
+    """What the choice that sent it was about, in base units."""
+    expected = json.loads(order.explanation or "{}").get("expected", {}).get("amount")
+    return max(order.amount, Decimal(expected or 0))
 
 
 def _third_assets(order: _Order, fills: Sequence[_Fill]) -> set[str]:
@@ -174,7 +213,9 @@ def _third_assets(order: _Order, fills: Sequence[_Fill]) -> set[str]:
     return {fill.charged.fee_asset for fill in fills} - {"", *order.symbol.split("/")}
 
 
-def _row(order: _Order, fills: Sequence[_Fill], now: datetime, seen: Mids) -> dict[str, Any]:
+def _row(
+    order: _Order, fills: Sequence[_Fill], now: datetime, seen: Mids, kept: dict[str, Any] | None
+) -> dict[str, Any]:
     end_mid = seen.get((order.exchange, order.symbol)) if order.end_mid is None else order.end_mid
     prices = {asset: Decimal(price) for asset, price in json.loads(order.asset_prices or "{}").items()}
     for asset in _third_assets(order, fills) - prices.keys():
@@ -187,9 +228,13 @@ def _row(order: _Order, fills: Sequence[_Fill], now: datetime, seen: Mids) -> di
         for fill, check in zip(fills, checks, strict=True)
     ]
     explanation = json.loads(order.explanation) if order.explanation else None
-    marks = Benchmarks(order.arrival_mid, order.arrival_mid, end_mid, mid_after=order.mid_after)
-    found = analyse(order.side, order.amount, executed or [order.as_one_fill()], marks)
     filled_at = max((fill.at for fill in fills), default=order.at)
+    same = filled_at == order.filled_until  # what was sampled holds until the last fill is another one
+    vwap = order.vwap if same else None
+    marks = Benchmarks(order.arrival_mid, order.arrival_mid, end_mid, vwap, mid_after=order.mid_after)
+    found = analyse(order.side, order.amount, executed or [order.as_one_fill()], marks)
+    books = json.loads(order.fill_books) if same and order.fill_books else kept
+    paid = Paid(order.filled, order.notional, found.fees)
     return {
         "order_id": order.id,
         "user_id": order.user_id,
@@ -212,15 +257,36 @@ def _row(order: _Order, fills: Sequence[_Fill], now: datetime, seen: Mids) -> di
         "expected_fees": _total([check.expected for check in checks]),
         "fee_off": _any_off([check.off for check in checks]),
         "computed_at": now,
+        "interval_vwap": vwap,
+        "vwap_exchanges": order.vwap_exchanges if same else None,
+        "vwap_why": (order.vwap_why or "") if same else "",
+        "fill_books": books,
         **_figures(found),
-        "regret_bps": _rounded(regret_bps(explanation, order.filled, order.notional, found.fees), BPS_PLACES),
+        **_regrets(order, explanation, books, fills, paid),
+    }
+
+
+def _regrets(
+    order: _Order, explanation: Mapping[str, Any] | None, books: Any, fills: Sequence[_Fill], paid: Paid
+) -> dict[str, Any]:
+    """A leg has none of its own: how much of a split an exchange got is no fault or merit of it."""
+    at_fill: Decimal | Unknown = Unknown.PART
+    at_decision = None
+    if not order.is_leg:
+        taken = [OwnFill(order.exchange, f.at.timestamp(), f.charged.price, f.charged.amount) for f in fills]
+        at_decision = regret_bps(explanation, paid.filled, paid.notional, paid.fees)
+        at_fill = fill_regret_bps(explanation, books, taken, paid)
+    return {
+        "regret_bps": _rounded(at_decision, BPS_PLACES),
+        "fill_regret_bps": rounded(at_fill, BPS_PLACES) if isinstance(at_fill, Decimal) else None,
+        "fill_regret_why": "" if isinstance(at_fill, Decimal) else at_fill.value,
     }
 
 
 def _figures(found: Analysis) -> dict[str, Any]:
     """The analysis, rounded to what the columns keep."""
     money = ("average_price", "fees", "execution_cost", "opportunity_cost", "shortfall")
-    bps = ("arrival_bps", "reversion_bps", "fees_bps", "shortfall_bps")
+    bps = ("arrival_bps", "vwap_bps", "reversion_bps", "fees_bps", "shortfall_bps")
     return {
         "fill_rate": rounded(found.fill_rate, RATE_PLACES),
         **{name: _rounded(getattr(found, name), DECIMAL_PLACES) for name in money},

@@ -25,6 +25,7 @@ from execution.services.claims import ClaimedSignal, WorkingOrder
 from execution.services.connections import Connections
 from execution.services.executor.checker import Checker
 from execution.services.executor.duties import Duties
+from execution.services.executor.fill_books import FillBooks
 from execution.services.executor.options import ExecutorOptions
 from execution.services.executor.pulse import Pulse
 from execution.services.executor.reconciler import Reconciler
@@ -126,6 +127,7 @@ class Executor:
             await self.connections.close()
             await self._budgets.close()
             await self._shared_books.close()
+            await self._fill_books.close()
             self._standing.close()
             self._database.close()
 
@@ -154,6 +156,7 @@ class Executor:
             firi=options.firi,
         )
         self._shared_books = SharedBooks(options.redis_url)
+        self._fill_books = FillBooks(options.redis_url, lambda: self._policy().exchanges, self._spawn)
         self._pulse = Pulse(self._database, self._policy, facts_selector.known_facts, self._exchange_opened)
         self.connections = Connections(pool, self._database.run, self._pulse)
         self._recorder = Recorder(self._database, self._recorded)
@@ -177,6 +180,7 @@ class Executor:
             lambda: (self._policy(), self._facts_with_load()),
             self.duties.refresh_health,
             self._left_queued,
+            self._fill_books.compared,
             validity_s=options.validity_s,
             check_after_s=options.check_after_s,
         )
@@ -274,6 +278,7 @@ class Executor:
         self._wakeup.set()
 
     def _recorded(self, moves: Sequence[Move]) -> None:
+        self._fill_books.recorded(moves)
         for move in moves:
             count(move)
             if move.code == ReasonCode.AUTHENTICATION_FAILED:

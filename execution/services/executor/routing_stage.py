@@ -76,6 +76,7 @@ class RoutingStage:
         policy_and_facts: Callable[[], tuple[Policy, Facts]],
         refresh_health: Callable[[Sequence[str]], Awaitable[None]],
         left_queued: Callable[[Iterable[str]], None],
+        compared: Callable[[Iterable[str]], None],
         *,
         validity_s: float,
         check_after_s: float,
@@ -88,7 +89,7 @@ class RoutingStage:
         self._left_queued = left_queued
         self._validity_s = validity_s
         self._check_after_s = check_after_s
-        self._smart = SmartStage(database, books)
+        self._smart = SmartStage(database, books, compared)
         self.undecided = 0
         """Signals here that have not taken a slot yet, nor been denied one."""
         self.on_the_way: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -70,11 +70,15 @@ def _probed_enough(
 
 
 class SmartStage:
-    """Decides smart signals. One wait for all books, however many exchanges there are."""
+    """Decides smart signals. One wait for all books, however many exchanges there are.
 
-    def __init__(self, database: DatabaseThreads, books: BookCache) -> None:
+    compared: told the pairs whose exchanges are compared.
+    """
+
+    def __init__(self, database: DatabaseThreads, books: BookCache, compared: Callable[[Iterable[str]], None]) -> None:
         self._database = database
         self._books = books
+        self._compared = compared
         self._chooser = Chooser()
         self._impatient_until: dict[tuple[str, str], float] = {}
         self._funds: dict[FundsKey, Decimal] = {}
@@ -82,6 +86,7 @@ class SmartStage:
 
     async def decide(self, members: Sequence[SmartMember], policy: Policy, facts: Facts, began: float) -> list[Decided]:
         """A decision for each."""
+        self._compared({signal.symbol for signal, _, _ in members})
         books, _, held = await asyncio.gather(
             self._all_books(members, policy), self._refresh_funds(members, policy), self._all_held(members)
         )

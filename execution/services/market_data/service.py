@@ -1,8 +1,8 @@
-"""The market data process: a feed per exchange, the pairs in use, one writer."""
+"""The market data process: feeds of books and trades per exchange, the pairs in use, one writer."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import structlog
 from django.db import DatabaseError
@@ -16,8 +16,10 @@ from execution.services.budgets import Banned, Budgets
 from execution.services.executor.options import ExecutorOptions
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import figures
+from execution.services.market_data.bars import Changed, stopped_tapes, store_bars
 from execution.services.market_data.feed import BookFeed
 from execution.services.market_data.publisher import Publisher
+from execution.services.market_data.trades import TradeFeed
 
 logger = structlog.get_logger(__name__)
 
@@ -25,6 +27,10 @@ PAIRS_EVERY_S = 3.0
 FIGURES_EVERY_S = 1.0
 SAW_EVERY_S = 5.0
 ARBITRAGE_EVERY_S = 1.0
+BARS_EVERY_S = 5.0
+WRITTEN_WITHIN_S = 3600.0
+"""Minutes of trades that the database did not take for so long are given up."""
+
 PRUNE_EVERY_S = 600.0
 STOP_WITHIN_S = 5.0
 
@@ -36,6 +42,8 @@ class MarketData:
         self._options = options
         self._always = always
         self._feeds: dict[str, BookFeed] = {}
+        self._trades: dict[str, TradeFeed] = {}
+        self._unwritten: Changed = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -56,6 +64,7 @@ class MarketData:
         self._spawn(self._every(SAW_EVERY_S, self._tell_ages))
         self._spawn(self._every(ARBITRAGE_EVERY_S, self._look_for_arbitrage))
         self._spawn(self._every(PRUNE_EVERY_S, self._prune))
+        self._spawn(self._every(BARS_EVERY_S, self._write_bars))
         try:
             await stop.wait()
         finally:
@@ -82,9 +91,27 @@ class MarketData:
         for slug in set(wanted) - set(self._feeds):
             feed = BookFeed(slug, self._pool.public(slug), self._pool.stream(slug), self._publisher.put)
             self._feeds[slug] = feed
+            self._trades[slug] = trades = TradeFeed(slug, self._pool.public(slug))
             self._spawn(feed.run())
+            self._spawn(trades.run())
         for slug, feed in self._feeds.items():
             feed.want(wanted.get(slug, ()))
+        await self._follow_trades(wanted)
+
+    async def _follow_trades(self, wanted: Mapping[str, Collection[str]]) -> None:
+        new = {key for slug, trades in self._trades.items() for key in trades.new_among(wanted.get(slug, ()))}
+        stopped = await self._database.run(stopped_tapes, new, timezone.now()) if new else {}
+        for slug, trades in self._trades.items():
+            trades.want(wanted.get(slug, ()), stopped)
+
+    async def _write_bars(self) -> None:
+        """What cannot be written now is written with the next."""
+        for trades in self._trades.values():
+            self._unwritten |= trades.take_changed()
+        oldest = time.time() - WRITTEN_WITHIN_S
+        self._unwritten = {key: bar for key, bar in self._unwritten.items() if key[2] >= oldest}
+        await self._database.run(store_bars, self._unwritten)
+        self._unwritten = {}
 
     async def _count(self) -> None:
         """Tell how every exchange's books are followed: as figures, and to all who read the shared books."""
