@@ -113,6 +113,12 @@ VARIABLES: dict[str, Variable] = {
         "Pairs whose order books are always followed, comma-separated; pairs of recent signals and of open positions "
         "are followed as well.",
     ),
+    "KEEP_BOOKS_DAYS": Variable(
+        int,
+        30,
+        "Days for which the order books behind a decision are kept, at least 1. Older decisions keep what was decided "
+        "and why, and can no longer be replayed.",
+    ),
     "WORKER_METRICS_PORT": Variable(
         int, 0, "Port on which a worker, or the market data process, serves its metrics; 0 turns that off."
     ),

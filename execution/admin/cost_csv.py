@@ -12,9 +12,10 @@ from policies.domain.numbers import plain
 
 FIELDS = (
     "at", "user", "exchange_id", "mode", "strategy_id", "symbol", "side", "amount", "filled_amount", "filled_notional",
-    "average_price", "arrival_mid", "end_mid", "mid_after", "fill_rate", "fill_ms", "arrival_bps", "spread_bps",
-    "vwap_bps", "reversion_bps", "fees", "fees_bps", "expected_fees", "fee_off", "execution_cost", "opportunity_cost",
-    "shortfall", "shortfall_bps", "regret_bps", "order_id",
+    "average_price", "arrival_mid", "end_mid", "mid_after", "interval_vwap", "vwap_exchanges", "fill_rate", "fill_ms",
+    "arrival_bps", "spread_bps", "vwap_bps", "vwap_why", "reversion_bps", "fees", "fees_bps", "expected_fees",
+    "fee_off", "execution_cost", "opportunity_cost", "shortfall", "shortfall_bps", "regret_bps", "fill_regret_bps",
+    "fill_regret_why", "order_id",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -80,8 +80,10 @@ class OrderCostOut(RowOut[OrderCost]):
         fields = [
             "order", "signal", "user", "exchange", "mode", "strategy_id", "symbol", "quote", "side", "at", "amount",
             "filled_amount", "filled_notional", "average_price", "fill_rate", "fill_ms", "arrival_mid", "end_mid",
-            "mid_after", "arrival_bps", "spread_bps", "vwap_bps", "reversion_bps", "fees", "fees_bps", "expected_fees",
+            "mid_after", "interval_vwap", "vwap_exchanges", "vwap_why", "arrival_bps", "spread_bps", "vwap_bps",
+            "reversion_bps", "fees", "fees_bps", "expected_fees",
             "fee_off", "execution_cost", "opportunity_cost", "shortfall", "shortfall_bps", "regret_bps",
+            "fill_regret_bps", "fill_regret_why",
         ]  # fmt: skip
 
     def get_signal(self, row: OrderCost) -> UUID:
@@ -113,3 +115,9 @@ class CostGroupOut(serializers.Serializer[Any]):
     fill_rate = serializers.DecimalField(max_digits=9, decimal_places=8)
     fill_p50_ms = serializers.FloatField(allow_null=True)
     fees_off = serializers.IntegerField(help_text="Orders that were charged something else than expected.")
+    vwap_bps = _bps("Mean, against the market's average price in the same minutes.")
+    vwap_measured = serializers.IntegerField(help_text="Orders of which that is known.")
+    regret_bps = _bps("Mean, against the best plan on the books at the decision; of smart orders.")
+    regret_measured = serializers.IntegerField(help_text="Orders of which that is known.")
+    fill_regret_bps = _bps("Mean, against the best plan on the books at the last fill; of smart orders.")
+    fill_regret_measured = serializers.IntegerField(help_text="Orders of which that is known.")

@@ -51,6 +51,7 @@ class Panel:
     base: str
     quote: str
     scored: bool
+    books_dropped: bool
 
 
 def panel(explanation: Mapping[str, Any] | None) -> Panel | None:
@@ -75,6 +76,7 @@ def panel(explanation: Mapping[str, Any] | None) -> Panel | None:
         base=base,
         quote=quote,
         scored=any(row.score != NOTHING for row in rows),
+        books_dropped=bool(explanation.get("books_dropped")),
     )
 
 
@@ -148,7 +150,7 @@ def _levels(
     found = []
     for slug, offer in offers.items():
         left = Decimal(parts[slug]["amount"]) if slug in parts else Decimal(0)
-        for price, size in offer["asks" if side == "buy" else "bids"]:
+        for price, size in offer.get("asks" if side == "buy" else "bids", ()):
             taken = min(left, Decimal(size))
             left -= taken
             found.append((Decimal(price), Decimal(size), taken, slug))

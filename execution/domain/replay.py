@@ -39,6 +39,11 @@ class Stored:
         rows = (self.explanation or {}).get("parts", ())
         return {row["exchange"]: Decimal(row["amount"]) for row in rows}
 
+    @property
+    def books_dropped(self) -> bool:
+        """Whether what it was made from is no longer kept."""
+        return bool((self.explanation or {}).get("books_dropped"))
+
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
@@ -66,6 +71,8 @@ def replay(stored: Stored, policy: Policy, depths: Depths) -> Replayed:
         preferred=stored.preferred,
     )
     was_smart = bool(stored.explanation and "asked" in stored.explanation)
+    if by is not None and was_smart and stored.books_dropped:
+        return Replayed(stored, _then(stored), "", skipped="its books are no longer kept")
     if by is not None and was_smart:
         return _smart(stored, policy, by, depths)
     if by is not None:
@@ -144,7 +151,7 @@ def _shares(parts: Mapping[str, Decimal]) -> str:
 
 def by_every_strategy(stored: Stored, policy: Policy, depths: Depths) -> dict[RouteBy, float | None]:
     """What each smart strategy would have cost beyond the middle, in bps, on the same inputs."""
-    if not stored.explanation or "asked" not in stored.explanation:
+    if not stored.explanation or "asked" not in stored.explanation or stored.books_dropped:
         return {}
     ask, offers = read(stored.explanation)
     return {

@@ -64,7 +64,8 @@ class Group:
     """The orders of one exchange or strategy in one mode and quote asset. Means are weighted by value.
 
     measured: orders whose mid at the decision is known; slippages and the whole cost are theirs. vwap_measured and so
-    on: orders of which that figure is known; its mean is theirs. What nothing is known of is None. Times in milliseconds; shares of 1.
+    on: orders of which that figure is known; its mean is theirs. What nothing is known of is None. Times in
+    milliseconds; shares of 1.
     """
 
     name: str
@@ -215,11 +216,23 @@ def parts_cost(parent: Signal, decisions: Sequence[Decision]) -> CostPanel | Non
     if panel is None or panel.whole is None or len(decisions) != 1:
         return panel
     whole, explanation = panel.whole, decisions[0].explanation
+    if explanation and explanation.get("books_dropped"):
+        at_fill = _stayed(explanation, "fill_regret_bps")
+        return replace(
+            panel,
+            regret_bps=_stayed(explanation, "regret_bps"),
+            fill_regret=Unknown.DROPPED if at_fill is None else at_fill,
+        )
     return replace(
         panel,
         regret_bps=regret_bps(explanation, whole.filled, whole.notional, whole.fees),
         fill_regret=_regret_at_fill(explanation, panel),
     )
+
+
+def _stayed(explanation: dict[str, Any], figure: str) -> Decimal | None:
+    """What was worked out before the books were dropped."""
+    return Decimal(explanation[figure]) if figure in explanation else None
 
 
 def _regret_at_fill(explanation: dict[str, Any] | None, panel: CostPanel) -> Decimal | Unknown:

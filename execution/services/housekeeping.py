@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -151,7 +152,10 @@ def _market_row(slug: str, market: MarketFacts) -> Market:
 
 
 def prune() -> int:
-    """Delete old health samples, deliveries of webhooks, minutes of trades, used nonces, alerts; the number deleted."""
+    """Delete old health samples, webhook deliveries, minutes of trades, nonces and alerts; the number deleted.
+
+    Old decisions stay, without the books that they were made from.
+    """
     with only_one("prune") as mine:
         if not mine:
             return 0
@@ -164,6 +168,7 @@ def prune() -> int:
             Alert.objects.filter(cleared_at__lt=now - KEEP_ALERTS),
             Alert.objects.filter(opened_at=None, cleared_at__isnull=False),
         )
+        costs.drop_books(now - timedelta(days=max(1, settings.ENV["KEEP_BOOKS_DAYS"])))
         return sum(rows.delete()[0] for rows in old)
 
 

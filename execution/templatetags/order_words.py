@@ -5,6 +5,7 @@ from datetime import datetime
 from django import template
 from django.utils.safestring import SafeString
 
+from execution.display.unknown import why_unknown
 from execution.display.words import (
     books_sentence,
     books_word,
@@ -23,6 +24,7 @@ register.filter("event_word", event_word)
 register.filter("breaker_word", breaker_word)
 register.filter("books_word", books_word)
 register.filter("books_sentence", books_sentence)
+register.filter("why_unknown", why_unknown)
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """The pages of fees and of costs."""
 
 import csv
+import re
 from datetime import timedelta
 from decimal import Decimal as D
 
@@ -59,6 +60,47 @@ def test_costs_are_shown_by_exchange_and_strategy_and_spread_over_bars(boss, sen
         "2 orders",
     ):
         assert words in shown
+
+
+def test_the_markets_price_and_regrets_are_shown_with_how_many_orders_know_them(boss, sender):
+    spent(sender, vwap_bps=D(3), regret_bps=D("0.4"), fill_regret_bps=D("2.5"), filled_notional=D(1000))
+    spent(sender, vwap_bps=D(6), filled_notional=D(3000))
+    spent(sender)
+
+    shown = text(boss.get(COSTS))
+
+    assert '+5.3 <span class="quiet">(2)</span>' in shown
+    assert '+0.4 <span class="quiet">(1)</span>' in shown
+    assert '+2.5 <span class="quiet">(1)</span>' in shown
+    assert "Not known where a trade may have been missed." in shown
+
+
+def test_a_signals_page_says_what_is_not_known_and_why(boss, sender):
+    unknown = spent(sender, vwap_why="gap", regret_bps=D("0.4"), fill_regret_why="no_books")
+    known = spent(sender, vwap_bps=D(3), interval_vwap=D("50015"), vwap_exchanges=3, vwap_why="")
+    pending = spent(sender, vwap_why="")
+
+    def page(cost):
+        return text(boss.get(reverse("admin:execution_signal_change", args=[cost.order.signal_id])))
+
+    assert "Against market: not known. Some of the market&#x27;s trades in those minutes may have been missed." in page(
+        unknown
+    )
+    assert "+0.4 bps at the decision, not known at the fill. What all exchanges showed at its last fill" in page(
+        unknown
+    )
+    assert "50,015.00 USDT over 3 exchanges" in page(known)
+    assert "It is worked out a minute after the last fill" in page(pending)
+
+
+def test_a_splits_page_tells_both_regrets_of_the_whole(boss, sender):
+    signal = world.measured_split(sender)
+
+    shown = text(boss.get(reverse("admin:execution_signal_change", args=[signal.pk])))
+
+    found = re.search(r"Together: Regret, .*?: (\S+) bps at the decision, (\S+) bps at the last fill", shown)
+    then, at_fill = (float(figure.replace("\u2212", "-")) for figure in found.groups())
+    assert 0 < at_fill < then  # the best price had gone meanwhile
 
 
 def test_the_page_is_filtered_by_window_user_exchange_strategy_and_mode(boss, sender):
@@ -129,7 +171,7 @@ def test_a_signal_in_parts_shows_what_they_cost_one_by_one_and_together(boss, se
         "part 1 kraken",
         "<td>together</td>",
         "+3.0</td>",
-        "Together +10.0 bps against the best",
+        "+10.0 bps at the decision",
     ):
         assert words in shown
 

@@ -1,7 +1,7 @@
 """Rows for the admin's tests and screenshots: a desk on a calm day and on a bad one."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from execution.domain.market import Market as PairRules
 from execution.domain.orders import FINAL, OrderStatus, Side, SignalStatus
 from execution.domain.prepared import Depths
 from execution.domain.queues import QUEUES, canary_name
+from execution.domain.regret import kept_books
 from execution.domain.rollups import BUCKETS, bucket_of
 from execution.domain.scoring import Offer
 from execution.models import (
@@ -284,10 +285,44 @@ def cost(order: Order, **figures: Any) -> OrderCost:
         "fee_off": False,
         "shortfall": fees,
         "shortfall_bps": Decimal("11.2"),
+        "vwap_why": "gap",
+        "fill_regret_why": "not_compared",
         "computed_at": timezone.now(),
         **figures,
     }
     return OrderCost.objects.create(order=order, **values)
+
+
+def measured_split(sender: User) -> Signal:
+    """A signal that was split over two exchanges and is over, with what it cost; bybit moved away meanwhile."""
+    explanation = split_explanation("1.2")
+    at = timezone.now() - timedelta(minutes=3)
+    price = PRICES["BTC/USDT"]
+    legs = {part["exchange"]: part for part in explanation["parts"]}
+    signal = make_signal(
+        sender, amount=Decimal("1.2"), filled_amount=Decimal("1.2"), allocated_amount=Decimal("1.2"),
+        filled_notional=Decimal("1.2") * price, parts_made=len(legs), exchange_id=None,
+        routing_strategy="optimal_split", received_at=at, final_at=at,
+    )  # fmt: skip
+    decide(signal, "", source="smart", ordering="optimal_split", decided_at=at, explanation=explanation)
+    books = {slug: replace(book, received_at=at.timestamp()) for slug, book in split_books().items()}
+    shown = {slug: replace(book, asks=book.asks[int(slug == "binance") :]) for slug, book in books.items()}
+    kept = kept_books(shown, Side.BUY, Decimal("1.2"), at.timestamp())
+    for number, (slug, part) in enumerate(legs.items()):
+        amount, paid = Decimal(part["amount"]), Decimal(part["price"]) + 60 * number
+        child = make_signal(
+            sender, parent=signal, part=number, leg=True, exchange_id=slug, amount=amount, allotted=amount,
+            received_at=at, final_at=at,
+        )  # fmt: skip
+        order = make_order(
+            child, exchange_id=slug, amount=amount, filled_amount=amount, filled_notional=amount * paid,
+            reference_price=price, submitted_at=at, final_at=at,
+        )  # fmt: skip
+        cost(
+            order, average_price=paid, filled_at=at, fill_books=kept, fill_regret_why="part", interval_vwap=price + 1,
+            vwap_bps=(paid - price - 1) / (price + 1) * 10_000, vwap_exchanges=4, vwap_why="",
+        )  # fmt: skip
+    return signal
 
 
 def costly_week(sender: User, other: User) -> None:
@@ -306,7 +341,7 @@ def costly_week(sender: User, other: User) -> None:
         cost(
             order, arrival_bps=slippage, fees_bps=Decimal(fee), shortfall_bps=slippage + fee,
             reversion_bps=None if n % 6 == 0 else -slippage / 3, fill_ms=90 + 31 * (n % 11), fee_off=n in {4, 17},
-            expected_fees=order.filled_notional * Decimal("0.00075"),
+            expected_fees=order.filled_notional * Decimal("0.00075"), **_market_figures(n, order, slippage),
         )  # fmt: skip
     for user_, exchange, volume, pace in (
         (sender, "binance", 0, 400), (sender, "kraken", 41_000, 1_300), (other, "bybit", 1_900_000, 60_000),
@@ -322,6 +357,19 @@ def costly_week(sender: User, other: User) -> None:
     AccountFee.objects.filter(credential=keys(sender, "binance")).update(
         error="binance GET apirestrictions answered 403", asked_at=ago(hours=1)
     )
+
+
+def _market_figures(n: int, order: Order, slippage: Decimal) -> dict[str, Any]:
+    """Against the market and the best of all books, where that is known."""
+    market: dict[str, Any] = {"vwap_why": ("gap", "not_followed")[n % 2]}
+    if n % 7:
+        vwap = order.reference_price * (1 - slippage / 20_000)
+        market = {"interval_vwap": vwap, "vwap_bps": slippage / 2, "vwap_exchanges": 4, "vwap_why": ""}
+    if n % 3 == 0:
+        market |= {"regret_bps": Decimal(n % 5) / 10, "fill_regret_why": "no_books"}
+    if n % 3 == 0 and n % 4:
+        market |= {"fill_regret_bps": Decimal(n % 9) / 5, "fill_regret_why": ""}
+    return market
 
 
 ORDER_VALUE = (

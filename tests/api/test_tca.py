@@ -33,6 +33,33 @@ def test_an_orders_costs_are_told_with_the_prices_they_are_measured_against(api,
     assert api.get(f"/api/orders/{row['order']}").json()["signal"] == row["signal"]
 
 
+def test_the_markets_price_and_what_is_not_known_are_told_with_their_reasons(api):
+    cost(
+        make_order(make_signal(api.user), "filled"), interval_vwap=D("50015"), vwap_bps=D(3), vwap_exchanges=3,
+        vwap_why="", regret_bps=D("0.4"), fill_regret_why="no_books", fill_books={"at": 1, "books": {}},
+    )  # fmt: skip
+
+    (row,) = api.get("/api/tca").json()["results"]
+
+    assert (D(row["interval_vwap"]), row["vwap_bps"], row["vwap_exchanges"], row["vwap_why"]) == (
+        50_015, "3.0000", 3, "",
+    )  # fmt: skip
+    assert (row["regret_bps"], row["fill_regret_bps"], row["fill_regret_why"]) == ("0.4000", None, "no_books")
+    assert "fill_books" not in row
+
+
+def test_the_summary_says_of_how_many_orders_each_figure_is_known(api, measured):
+    OrderCost.objects.filter(strategy_id="a").update(vwap_bps=2, regret_bps=1, fill_regret_bps=3)
+
+    binance, kraken = api.get("/api/tca/summary").json()
+
+    assert (binance["vwap_bps"], binance["vwap_measured"]) == ("2.0000", 1)
+    assert (binance["regret_bps"], binance["fill_regret_bps"], binance["fill_regret_measured"]) == (
+        "1.0000", "3.0000", 1,
+    )  # fmt: skip
+    assert (kraken["vwap_bps"], kraken["vwap_measured"], kraken["regret_measured"]) == (None, 0, 0)
+
+
 def test_the_costs_of_a_part_name_the_signal_the_client_sent(api):
     parent = make_signal(api.user, parts_made=1)
     child = make_signal(api.user, parent=parent, part=0, allotted="0.05")

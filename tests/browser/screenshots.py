@@ -153,6 +153,8 @@ def test_routing(shoot: Callable[..., Page], boss: User, monkeypatch: pytest.Mon
     shoot(boss, "/admin/route-preview/", "preview-empty")
     shoot(boss, f"/admin/route-preview/?{asked}", "preview")
     shoot(boss, f"/admin/execution/signal/{signal.pk}/change/", "signal-split")
+    split = world.measured_split(day.sender)
+    shoot(boss, f"/admin/execution/signal/{split.pk}/change/", "signal-split-costs")
     shoot(boss, "/admin/policies/routingstrategy/", "routing-strategies")
     shoot(boss, "/admin/policies/routingstrategy/optimal_split/change/", "routing-strategy")
     shoot(boss, f"/admin/policies/tradingpreference/{day.sender.trading_preference.pk}/change/", "preference")
