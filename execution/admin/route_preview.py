@@ -6,15 +6,13 @@ from django.http import HttpRequest, HttpResponse
 
 from execution.admin.desk import SEES_DESK
 from execution.admin.pages import needs, page
-from execution.admin.route_charts import book_chart
-from execution.display.explained import panel
-from execution.domain.orders import OrderType, Side, SignalType
+from execution.admin.preview_words import told
+from execution.domain.orders import Method, OrderType, Side, SignalType
 from execution.domain.router import Question
 from execution.domain.sizing import Wanted
 from execution.selectors.facts import glued_symbols
-from execution.selectors.signal_page import candidate_rows, manual_entry
-from execution.services.decisions import candidate_body
-from execution.services.preview import Compared, Preview, compare, preview
+from execution.services.preview import compare, preview
+from execution.services.previewed import Compared
 from policies.domain.policy import RouteBy
 from policies.domain.symbols import normalise
 from policies.forms.preview import RoutePreviewForm
@@ -23,20 +21,23 @@ from policies.models.choices import SmartRouteChoices
 
 @needs(SEES_DESK)
 def route_preview(request: HttpRequest) -> HttpResponse:
-    """A form that asks with GET, so that a preview can be sent to somebody; and the answer beside it."""
+    """A form that asks with GET, so that a preview can be sent to somebody; and the answer beside it.
+
+    Without a pair nothing is asked yet: other pages lead here with what they know.
+    """
     asked = "symbol" in request.GET
-    form = RoutePreviewForm(request.GET if asked else None)
-    told: dict[str, Any] = {}
+    form = RoutePreviewForm(request.GET if asked else None, initial=request.GET.dict())
+    context: dict[str, Any] = {}
     if asked and form.is_valid():
         symbol = normalise(form.cleaned_data["symbol"], glued_symbols())
         if symbol is None:
             form.add_error("symbol", "Write BASE/QUOTE of a spot pair, e.g. BTC/USDT.")
         else:
-            told = _told(form.cleaned_data, symbol)
-    return page(request, "desk/route_preview.html", "Route preview", form=form, **told)
+            context = _context(form.cleaned_data, symbol)
+    return page(request, "desk/route_preview.html", "Route preview", form=form, **context)
 
 
-def _told(values: dict[str, Any], symbol: str) -> dict[str, Any]:
+def _context(values: dict[str, Any], symbol: str) -> dict[str, Any]:
     question = Question(
         values["user"].pk,
         symbol,
@@ -54,24 +55,9 @@ def _told(values: dict[str, Any], symbol: str) -> dict[str, Any]:
         time_in_force=None,
         signal_type=SignalType.ENTRY,
     )
-    found = preview(question, wanted)
-    shown = panel(found.chosen.explanation(symbol)) if found.chosen is not None else None
-    return {
-        "found": found,
-        "panel": shown,
-        "chart": book_chart(shown) if shown is not None else "",
-        "code": found.denial.code.value if found.denial else "",
-        "detail": found.denial.detail if found.denial else "",
-        "manual": manual_entry(found.denial.code.value) if found.denial else None,
-        "rows": candidate_rows([candidate_body(each) for each in found.candidates], found.exchange),
-        "source": _source(found),
-        "compared": [_row(each) for each in compare(question, wanted)],
-    }
-
-
-def _source(found: Preview) -> str:
-    resolution = found.answer.resolution
-    return "" if resolution is None else f"{resolution.source.value} → {found.exchange or 'nothing'}"
+    method = Method(values["execution"]) if values["execution"] else None
+    found = preview(question, wanted, method=method)
+    return {**told(found, symbol), "compared": [_row(each) for each in compare(question, wanted)]}
 
 
 def _row(each: Compared) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from policies.admin.base import PolicyAdmin
 from policies.admin.changed import ChangedColumn
 from policies.admin.dialogs import HaltRow, find_or_404
 from policies.display.words import mode_label, number, on_off
-from policies.domain.policy import Mode, Policy, RouteBy, Scope, StrategyRule
+from policies.domain.policy import Mode, RouteBy, Scope
 from policies.forms.strategy import StrategyForm
 from policies.models import StrategyPolicy
 from policies.snapshot import current_policy
@@ -41,8 +41,8 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
     search_fields = ("strategy_id", "notes")
     search_help_text = "Strategy or notes"
     ordering = ("strategy_id",)
-    actions_row = ("halt", "its_signals")
-    actions_detail = ("its_signals",)
+    actions_row = ("halt", "preview", "its_signals")
+    actions_detail = ("preview", "its_signals")
     fieldsets = (
         ("What", {"fields": ("strategy_id", "enabled", "notes")}),
         ("Where and how", {"fields": ("exchange", "route_by", "balanced_over", "mode", "execution_method")}),
@@ -66,7 +66,7 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
         policy, facts, now, days = current_policy(), current_facts(), timezone.now(), strategies_today()
         for row in rows:
             rule = policy.strategies.get(row.strategy_id)
-            row.answer = strategy_now(policy, facts, rule, now) if rule and _can_be_used(policy, rule) else None
+            row.answer = strategy_now(policy, facts, rule, now) if rule else None
             row.day = days.get(row.strategy_id, Day())
 
     def change_view(
@@ -88,6 +88,12 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
             messages.warning(
                 request, f"No chain goes on after {obj.exchange_id}: when it is down, nothing else is tried."
             )
+
+    @action(description="Preview", permissions=["view"], icon="travel_explore")  # type: ignore[untyped-decorator]
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The route preview, for an order of this strategy."""
+        row = find_or_404(self.get_queryset(request), object_id)
+        return redirect(f"{reverse('admin:route_preview')}?{urlencode({'strategy_id': row.strategy_id})}")
 
     @action(description="Its signals", permissions=["view"], icon="bolt")  # type: ignore[untyped-decorator]
     def its_signals(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -126,8 +132,3 @@ class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
     @display(description="Denied 24 h")  # type: ignore[untyped-decorator]
     def denied(self, row: StrategyPolicy) -> SafeString:
         return number(str(row.day.denied))  # type: ignore[attr-defined]
-
-
-def _can_be_used(policy: Policy, rule: StrategyRule) -> bool:
-    exchange = policy.exchanges.get(rule.exchange)
-    return rule.route_by != RouteBy.ONE_EXCHANGE or (exchange is not None and exchange.enabled)

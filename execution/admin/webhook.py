@@ -21,6 +21,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from execution.admin.pages import page
+from execution.admin.preview_words import told
 from execution.admin.webhook_trial import try_body
 from execution.admin.webhook_words import OUTCOME_WORDS, address, command_line
 from execution.api.parsers import MAX_WEBHOOK_BYTES
@@ -160,9 +161,11 @@ class WebhookAdmin(PolicyAdmin):
         row = find_or_404(self.get_queryset(request), object_id)
         body = request.POST.get("body", "")[:MAX_WEBHOOK_BYTES]
         trial = try_body(row, body.encode("utf-8", "replace")) if request.method == "POST" else None
+        context = told(trial.told, trial.symbol) if trial is not None and trial.told is not None else {}
         return page(
-            request, "desk/webhook_test.html", f"Test {row.name}", opts=self.opts, hook=row, body=body, trial=trial
-        )
+            request, "desk/webhook_test.html", f"Test {row.name}", opts=self.opts, hook=row, body=body, trial=trial,
+            **context,
+        )  # fmt: skip
 
     @reason_action(
         description="Rotate token…",

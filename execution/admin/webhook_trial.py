@@ -6,11 +6,11 @@ from decimal import Decimal
 from django.utils import timezone
 
 from execution.api.webhook_views import build_signal
-from execution.domain.router import Answer, Question, Refused
 from execution.models import Signal
 from execution.selectors.hooks import hook_of
-from execution.services import routing
 from execution.services.intake import NewSignal
+from execution.services.preview import preview_signal
+from execution.services.previewed import Preview
 from policies.domain.numbers import plain
 from policies.domain.reasons import Denied
 from policies.domain.webhook_body import check_age, read_body, signal_key
@@ -26,17 +26,8 @@ class Trial:
     alert_id: str = ""
     seen_as: Signal | None = None
     rows: tuple[tuple[str, str], ...] = ()
-    answer: Answer | Refused | None = None
-
-    @property
-    def exchange(self) -> str:
-        """Where it would go; empty when it would be denied."""
-        return self.answer.exchange if isinstance(self.answer, Answer) else ""
-
-    @property
-    def denial(self) -> str:
-        """Why it would be denied."""
-        return f"{self.answer.denial.code}: {self.answer.denial.detail}" if isinstance(self.answer, Refused) else ""
+    told: Preview | None = None
+    symbol: str = ""
 
 
 def try_body(webhook: Webhook, body: bytes) -> Trial:
@@ -51,12 +42,14 @@ def try_body(webhook: Webhook, body: bytes) -> Trial:
         return Trial(e.denial.code, e.denial.detail)
     if not hook.permits(signal.symbol):
         return Trial("WEBHOOK_SYMBOL", f"{hook.name} may not trade {signal.symbol}, only: {', '.join(hook.symbols)}.")
-    question = Question(
-        hook.owner_id, signal.symbol, signal.strategy_id, signal.requested_exchange, signal.requested_mode
-    )
-    _, answer = routing.answer(question, now=now)
     seen = Signal.objects.filter(user=hook.owner_id, idempotency_key=key).first() if key else None
-    return Trial(alert_id=reading.alert_id, seen_as=seen, rows=_rows(signal), answer=answer)
+    return Trial(
+        alert_id=reading.alert_id,
+        seen_as=seen,
+        rows=_rows(signal),
+        told=preview_signal(signal, hook.owner_id),
+        symbol=signal.symbol,
+    )
 
 
 def _rows(signal: NewSignal) -> tuple[tuple[str, str], ...]:
@@ -74,6 +67,9 @@ def _rows(signal: NewSignal) -> tuple[tuple[str, str], ...]:
         ("mode", signal.requested_mode),
         ("max_slippage_bps", signal.max_slippage_bps),
         ("priority", signal.priority),
+        ("routing_strategy", signal.routing_strategy),
+        ("preferred_exchanges", ", ".join(signal.preferred_exchanges)),
+        ("execution_method", signal.method),
         ("timestamp", signal.sent_at),
         ("expires_at", signal.expires_at),
         *signal.extra.items(),

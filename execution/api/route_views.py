@@ -1,5 +1,6 @@
 """Routing asked about, not used: previews, and how routing did lately."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,12 +12,11 @@ from execution.api import query
 from execution.api import serializers as out
 from execution.api.auth import client_of
 from execution.api.signal_input import SignalIn, parse_signal
-from execution.domain.router import Question, Refused
-from execution.domain.sizing import Wanted
 from execution.selectors.routing_stats import WINDOWS_S, routing_stats
 from execution.services.decisions import candidate_body
-from execution.services.intake import NewSignal
-from execution.services.preview import Preview, preview
+from execution.services.preview import preview_signal
+from execution.services.previewed import Preview
+from policies.domain.numbers import plain, rounded
 
 
 class RouteView(APIView):
@@ -28,10 +28,11 @@ class RouteView(APIView):
     def post(self, request: Request) -> Response:
         """Where this signal would go now, in which parts, at what price, and why not elsewhere.
 
-        Nothing is stored, nothing is sent. A smart route compares the order books of now, which may take a second.
+        Made as a worker would make it, on the order books of now, which may take a second or two where none is shared.
+        Nothing is stored, nothing is sent.
         """
         signal = parse_signal(request.data)
-        told = preview(question_of(signal, client_of(request).pk), wanted_of(signal))
+        told = preview_signal(signal, client_of(request).pk)
         return Response(out.RouteOut(route_body(signal.symbol, told)).data)
 
 
@@ -56,54 +57,41 @@ class RoutingStatsView(APIView):
         )
 
 
-def question_of(signal: NewSignal, user_id: int) -> Question:
-    """What routing is asked about a signal."""
-    return Question(
-        user_id,
-        signal.symbol,
-        signal.strategy_id,
-        signal.requested_exchange,
-        signal.requested_mode,
-        routing=signal.routing_strategy,
-        preferred=signal.preferred_exchanges,
-    )
-
-
-def wanted_of(signal: NewSignal) -> Wanted:
-    """What it wants to trade."""
-    return Wanted(
-        side=signal.side,
-        amount=signal.amount,
-        notional=signal.notional,
-        order_type=signal.order_type,
-        limit_price=signal.limit_price,
-        time_in_force=signal.time_in_force,
-        signal_type=signal.signal_type,
-        max_slippage_bps=signal.max_slippage_bps,
-    )
-
-
 def route_body(symbol: str, told: Preview) -> dict[str, Any]:
     """A preview as the API shows it."""
-    answer = told.answer
-    resolution = answer.resolution
+    resolution = told.answer.resolution
     explanation = told.chosen.explanation(symbol) if told.chosen is not None else None
-    refused = isinstance(answer, Refused)
     return {
         "exchange": told.exchange,
-        "source": resolution.source.value if resolution else "",
+        "source": told.source,
         "primary": resolution.exchange if resolution else "",
-        "ordering": _ordering(told),
-        "mode": "" if isinstance(answer, Refused) or not told.exchange else answer.mode.value,
+        "ordering": told.decided.ordering,
+        "method": told.decided.method,
+        "mode": told.mode,
         "code": told.denial.code.value if told.denial else "",
         "detail": told.denial.detail if told.denial else "",
-        "warning": "" if isinstance(answer, Refused) else answer.warning,
+        "warning": told.decided.warning,
         "candidates": [candidate_body(candidate) for candidate in told.candidates],
         "policy_version": told.policy_version,
-        "parts": explanation["parts"] if explanation and not refused and told.denial is None else [],
+        "expected": _expected(told, explanation),
+        "notes": list(told.notes),
+        "parts": explanation["parts"] if explanation and told.exchange else [],
         "explanation": explanation,
     }
 
 
-def _ordering(told: Preview) -> str:
-    return told.chosen.ask.by.value if told.chosen is not None else getattr(told.answer, "ordering", "")
+def _expected(told: Preview, explanation: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What it should get and cost now; None for nothing, and for what may rest."""
+    if told.denial is not None:
+        return None
+    if explanation is not None:
+        known = explanation["expected"]
+        return {name: known[name] for name in ("amount", "price", "fees", "cost_bps")}
+    if (alone := told.expected) is None:
+        return None
+    return {
+        "amount": plain(alone.amount),
+        "price": plain(rounded(alone.price, 12)),
+        "fees": plain(rounded(alone.fee, 12)),
+        "cost_bps": round(float(alone.cost_bps), 4),
+    }

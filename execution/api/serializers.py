@@ -105,6 +105,17 @@ class PartOfPlanOut(serializers.Serializer[Any]):
     limit_price = serializers.CharField(help_text="The worst that would be paid.")
 
 
+class ExpectedOut(serializers.Serializer[Any]):
+    """What an order should get and cost on the books of now."""
+
+    amount = serializers.CharField(help_text="Base units.")
+    price = serializers.CharField(allow_null=True, help_text="Average, before fees.")
+    fees = serializers.CharField(help_text="Quote units.")
+    cost_bps = serializers.FloatField(
+        allow_null=True, help_text="Beyond the middle, with fees: of all books compared, or of the one exchange's book."
+    )
+
+
 class RouteOut(serializers.Serializer[Any]):
     """Where a signal would go now. Nothing was stored, nothing is sent."""
 
@@ -114,12 +125,19 @@ class RouteOut(serializers.Serializer[Any]):
     ordering = serializers.CharField(
         allow_blank=True, help_text="How the candidates were put in order: the chain's way, or the balancer's."
     )
+    method = serializers.CharField(allow_blank=True, help_text="market, limit, twap, iceberg or passive.")
     mode = serializers.CharField(allow_blank=True)
     code = serializers.CharField(allow_blank=True, help_text="Why it would be denied.")
     detail = serializers.CharField(allow_blank=True)
     warning = serializers.CharField(allow_blank=True)
     candidates = CandidateOut(many=True)
     policy_version = serializers.IntegerField()
+    expected = ExpectedOut(
+        allow_null=True, help_text="Of what is taken at once; of an order traded over time, its first slice."
+    )
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What else would happen: missing books, old health, slices."
+    )
     parts = PartOfPlanOut(many=True, help_text="Of a smart route: what each exchange would get.")
     explanation = serializers.JSONField(
         allow_null=True, help_text="Of a smart route: books, bounds, costs and points by exchange; see docs/routing.md."

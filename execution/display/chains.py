@@ -7,16 +7,24 @@ from django.utils.safestring import SafeString
 
 from execution.selectors.chains import ChainNow
 from policies.display.words import SHAPES, Tone, word
-from policies.domain.routing import Candidate
+from policies.domain.reasons import ReasonCode
+from policies.domain.routing import HEALTH_CODES, Candidate
 
 
 def answer_word(answer: ChainNow | None) -> SafeString:
-    """`● binance`, `▲ bybit` when the primary is out, `■ none`."""
+    """`● binance`, `▲ bybit` when the primary is out, `■ none`; `● best of 6` where books decide for each order."""
     if answer is None:
         return word("disabled", Tone.OFF, "The primary is switched off; its signals are handled as an unknown name.")
+    if answer.code == ReasonCode.STRATEGY_DISABLED:
+        return word("denied", Tone.OFF, answer.why)
+    if answer.compared:
+        is_out = any(each.code in HEALTH_CODES for each in answer.steps)
+        text = f"best of {len(answer.compared)}" if len(answer.compared) > 1 else answer.compared[0]
+        told = f"Compared for each order: {', '.join(answer.compared)}. {answer.why}".strip()
+        return word(text, Tone.WATCH if is_out else Tone.OK, told)
     if not answer.exchange:
         return word("none", Tone.ACT, answer.why)
-    return word(answer.exchange, Tone.OK if answer.is_primary else Tone.WATCH, answer.why)
+    return word(answer.exchange, Tone.OK if answer.is_primary and not answer.why else Tone.WATCH, answer.why)
 
 
 def answer_sentence(answer: ChainNow) -> SafeString:

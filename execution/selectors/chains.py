@@ -7,8 +7,10 @@ from decimal import Decimal
 
 from execution.domain.market import Market
 from execution.domain.plan import plan_of
-from execution.domain.router import Facts, Question, exchange_check
+from execution.domain.router import Facts, Question, Refused, exchange_check, route
+from execution.domain.smart import is_smart, smart_answer
 from policies.domain.policy import ChainOrder, Mode, PermissionRule, Policy, StrategyRule
+from policies.domain.reasons import ReasonCode
 from policies.domain.routing import Candidate, NoRoute, Resolution, Route, Source, walk
 
 # A signal that nothing but the state of the exchanges can stop: may do everything, needs no keys, listed everywhere.
@@ -24,7 +26,8 @@ _ANYBODY = PermissionRule(
 class ChainNow:
     """Where a signal for `primary` goes now; `exchange` is empty when it would be denied. `why` not the primary.
 
-    order: the exchanges as they are tried now. is_healthy: False also where a degraded one stands in.
+    order: the exchanges as they are tried now. is_healthy: False also where a degraded one stands in. compared: of a
+    smart strategy, whose books are compared for each order. code: why it would be denied before any exchange is asked.
     """
 
     primary: str
@@ -33,6 +36,8 @@ class ChainNow:
     why: str = ""
     order: tuple[str, ...] = ()
     is_healthy: bool = False
+    compared: tuple[str, ...] = ()
+    code: ReasonCode | None = None
 
     @property
     def is_primary(self) -> bool:
@@ -56,28 +61,44 @@ def chain_now(
         policy = replace(policy, chains={**policy.chains, primary: tuple(steps)})
     if order is not None:
         policy = replace(policy, orderings={**policy.orderings, primary: order})
-    return _asked(policy, facts, Resolution(primary, Source.EXPLICIT), None, now)
+    return _asked(policy, facts, Resolution(primary, Source.EXPLICIT), now)
 
 
 def strategy_now(policy: Policy, facts: Facts, rule: StrategyRule, now: datetime) -> ChainNow:
-    """Where the next signal of a strategy would go; of a balanced one, as if nothing were under way."""
-    source = Source.SMART if rule.route_by.spreads else Source.POLICY
-    return _asked(policy, facts, Resolution(rule.exchange, source), rule, now)
+    """Where the next signal of a strategy would go, as the router says; of a balanced one, as if nothing were out.
+
+    A smart one has no answer before an order is known: which exchanges it would compare.
+    """
+    question = replace(_QUESTION, strategy_id=rule.strategy_id)
+    policy = replace(policy, permissions={**policy.permissions, _QUESTION.user_id: _ANYBODY})
+    facts = _listed_everywhere(policy, facts)
+    by = is_smart(policy, question)
+    try:
+        if by is not None:
+            smart = smart_answer(policy, facts, question, by, now)
+            out = ", ".join(f"{each.exchange} {each.code}" for each in smart.candidates if each.code is not None)
+            why = " ".join(filter(None, (smart.warning, f"Left out now: {out}." if out else "")))
+            return ChainNow(rule.exchange, smart.candidates, "", why, compared=smart.eligible)
+        answer = route(policy, facts, question, now)
+    except Refused as e:
+        return ChainNow(rule.exchange, e.candidates, "", e.denial.detail, code=e.denial.code)
+    found = Route(answer.exchange, answer.candidates, answer.warning)
+    primary = answer.resolution.exchange
+    return ChainNow(primary, answer.candidates, answer.exchange, _why(found, primary))
 
 
-def _asked(
-    policy: Policy, facts: Facts, resolution: Resolution, strategy: StrategyRule | None, now: datetime
-) -> ChainNow:
+def _listed_everywhere(policy: Policy, facts: Facts) -> Facts:
+    return replace(facts, markets=dict.fromkeys(policy.exchanges, {_PAIR: _MARKET}))
+
+
+def _asked(policy: Policy, facts: Facts, resolution: Resolution, now: datetime) -> ChainNow:
     primary = resolution.exchange
-    listed_everywhere = replace(facts, markets=dict.fromkeys(policy.exchanges, {_PAIR: _MARKET}))
-    check = exchange_check(policy, listed_everywhere, _QUESTION, _ANYBODY, now, primary=primary)
-    plan = plan_of(policy, facts.health, facts.load, resolution, strategy, 0, check)
+    check = exchange_check(policy, _listed_everywhere(policy, facts), _QUESTION, _ANYBODY, now, primary=primary)
+    plan = plan_of(policy, facts.health, facts.load, resolution, None, 0, check)
     try:
         found = walk(policy, plan.steps, check, beyond=plan.beyond)
     except NoRoute as e:
         return ChainNow(primary, e.candidates, "", str(e), plan.steps)
-    if found.exchange in plan.members:
-        primary = found.exchange
     healthy = check(found.exchange) is None
     return ChainNow(primary, found.candidates, found.exchange, _why(found, primary), plan.steps, healthy)
 

@@ -260,7 +260,7 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
             item.policy_version,
             item.source,
             item.primary,
-            _exchange_of(item),
+            exchange_of(item),
             item.ordering,
             item.method,
             item.order.mode.value if item.order else "",
@@ -277,7 +277,7 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
     execute(_INSERT_DECISIONS, {"rows": as_rows(rows, names_of(_DECISION)), "now": now})
 
 
-def _exchange_of(item: Decided) -> str:
+def exchange_of(item: Decided) -> str:
     """The chosen exchange; of several, the one that gets most."""
     if item.order is not None:
         return item.order.exchange

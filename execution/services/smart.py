@@ -216,6 +216,30 @@ def answer_at(answer: SmartAnswer, slug: str) -> Answer:
     )
 
 
+def decide_at_once_or_over_time(
+    chooser: Chooser,
+    signal: ClaimedSignal,
+    question: Question,
+    policy: Policy,
+    facts: Facts,
+    answer: SmartAnswer,
+    books: Mapping[str, OrderBook],
+    funds: Funds,
+    held: Mapping[str, Decimal],
+    *,
+    began: float,
+) -> tuple[Decided, Chosen | None]:
+    """The decision on these books, and what was compared for it; None where slices compare when they are due.
+
+    What a worker does and what a preview tells is this.
+    """
+    sliced = over_time(signal, policy, facts, answer, books, began=began)
+    if sliced is not None:
+        return sliced, None
+    chosen = chooser.choose(policy, facts, question, answer, signal.wanted, books, funds, held)
+    return decide_smart(signal, policy, facts, answer, chosen, books, held, began=began), chosen
+
+
 def over_time(
     signal: ClaimedSignal,
     policy: Policy,

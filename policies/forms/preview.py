@@ -55,6 +55,17 @@ class RoutePreviewForm(forms.Form):
         label="Routing strategy", required=False, choices=_ROUTINGS, widget=UnfoldAdminSelectWidget()
     )
 
+    execution = forms.ChoiceField(
+        label="Execution",
+        required=False,
+        choices=[
+            ("", "As policy says"),
+            ("twap", "TWAP: in slices over time"),
+            ("passive", "Passive: rest, then take"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         users = get_user_model().objects.filter(is_active=True, trading_permission__isnull=False)

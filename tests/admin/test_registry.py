@@ -17,7 +17,7 @@ POLICY = [param for param in ADMINS if isinstance(param.values[0], PolicyAdmin)]
 MAX_COLUMNS = 8
 MAX_MENU_TEXT = 18
 # They only lead to another page.
-READING_ACTIONS = {"halt", "its_signals", "deliveries", "send_test"}
+READING_ACTIONS = {"halt", "its_signals", "preview", "deliveries", "send_test"}
 
 
 def actions_of(model_admin: Any) -> list[Any]:

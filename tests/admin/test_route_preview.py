@@ -1,5 +1,6 @@
 """The route preview, the panel of a smart choice, and the pages of what decides it."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,9 @@ from execution.display.explained import panel
 from execution.models import Decision, Signal
 from execution.services import preview
 from policies import snapshot
-from policies.models import Exchange, PolicyVersion, RoutingStrategy, TradingPreference
+from policies.domain.policy import Scope, TradingStatus
+from policies.models import Exchange, PolicyVersion, RoutingStrategy, StrategyPolicy, TradingPreference
+from policies.services import set_trading_state
 from policies.snapshot import current_policy
 from tests.admin import world
 from tests.admin.forms import edit
@@ -67,8 +70,76 @@ def test_what_would_be_denied_says_why_and_what_to_do(boss, market):
 def test_a_route_by_its_chain_is_previewed_too(boss, market):
     html = ask(boss, market)
 
-    assert "by its failover chain" in html
+    assert "default → binance" in html
+    assert "0.05 BTC on binance at 64,210.40 USDT on average" in html
+    assert "bps beyond the middle of its book" in html
     assert "What each strategy would do" in html
+
+
+def test_a_missing_book_is_said_plainly(boss, market, monkeypatch):
+    monkeypatch.setattr(preview, "books_now", lambda symbol, slugs, oldest: {})
+
+    fixed, smart = ask(boss, market), ask(boss, market, routing="optimal_split")
+
+    for html in (fixed, smart):
+        assert "WOULD BE DENIED" in html
+        assert "NO_HEALTHY_EXCHANGE" in html
+        assert "then denies the signal" in html
+
+
+def test_slices_are_told(boss, market):
+    html = ask(boss, market, execution="twap")
+
+    assert "Traded over time: " in html
+    assert "WOULD BE SENT" in html
+
+
+def test_a_strategy_leads_to_a_form_that_knows_it(boss, market):
+    row = StrategyPolicy.objects.get(strategy_id="swing_eth")
+
+    page = boss.get(reverse("admin:policies_strategypolicy_preview", args=[row.pk]), follow=True).content.decode()
+
+    assert 'value="swing_eth"' in page
+    assert "Where would it go?" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"route_by": "optimal_split"}, "best of 8"),
+        ({"route_by": "smart", "balanced_over": {"okx": 1}}, "okx"),
+        ({"route_by": "one_exchange"}, "kraken"),
+        ({"enabled": False, "route_by": "optimal_split"}, "denied"),
+        ({"enabled": False}, "denied"),
+    ],
+)
+def test_the_answer_now_of_a_strategy_is_the_routers(boss, market, now_read, changes, shown):
+    StrategyPolicy.objects.exclude(strategy_id="swing_eth").delete()
+    StrategyPolicy.objects.filter(strategy_id="swing_eth").update(**changes)
+    now_read()
+
+    assert _answers_now(boss) == [shown]
+
+
+def test_the_answer_now_of_a_smart_strategy_tells_who_is_out_and_when_nobody_may_trade(boss, market, now_read):
+    StrategyPolicy.objects.exclude(strategy_id="swing_eth").delete()
+    StrategyPolicy.objects.update(route_by="optimal_split")
+    world.healthy("okx", status="down", last_error="HTTP 503")
+    now_read()
+
+    assert _answers_now(boss) == ["best of 7"]
+    html = boss.get(reverse("admin:policies_strategypolicy_changelist")).content.decode()
+    assert "okx EXCHANGE_DOWN" in html
+    assert "word-watch" in html
+    set_trading_state(scope=Scope.GLOBAL, target="", status=TradingStatus.HALTED, reason="drill", by=None)
+    now_read()
+    assert _answers_now(boss) == ["none"]
+
+
+def _answers_now(client):
+    html = client.get(reverse("admin:policies_strategypolicy_changelist")).content.decode()
+    cells = re.findall(r'data-label="Answer now".*?</td>', html, re.DOTALL)
+    return [re.sub(r"<[^>]*>|[●▲■◆○]", "", cell.split(">", 1)[1]).strip() for cell in cells]
 
 
 @pytest.mark.parametrize(

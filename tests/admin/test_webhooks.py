@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from execution.models import Signal, WebhookDelivery
-from policies.models import Webhook, WebhookSecret
+from execution.services import preview
+from policies.models import OrderSizeLimit, StrategyPolicy, Webhook, WebhookSecret
 from policies.services import token_digest
 from policies.webhooks import create_webhook
 from tests.admin import world
@@ -286,6 +287,30 @@ def test_a_test_says_what_would_happen_and_stores_nothing(boss, user):
     assert "INVALID_REQUEST" in try_it(boss, other, '{"t": "BTC/USDT", "a": "hold", "n": "0.1"}')
     assert "WEBHOOK_SYMBOL" in try_it(boss, other, good.replace("BTC", "ETH"))
     assert (Signal.objects.count(), WebhookDelivery.objects.count()) == (0, 0)
+
+
+def test_a_test_of_an_alert_that_is_routed_smartly_tells_the_split(boss, monkeypatch):
+    world.all_healthy()
+    world.list_pairs("BTC/USDT")
+    monkeypatch.setattr(preview, "books_now", lambda symbol, slugs, oldest: world.split_books())
+    sender = world.trader()
+    OrderSizeLimit.objects.update(max_notional=1_000_000)
+    StrategyPolicy.objects.create(strategy_id="clever", exchange_id="kraken", route_by="optimal_split")
+    hook, _ = make(sender, strategy_id="clever")
+
+    page = try_it(boss, hook, '{"symbol": "BTC/USDT", "side": "buy", "amount": "4.5", "alert_id": "a7"}')
+
+    assert "WOULD BE SENT" in page
+    assert "smart → binance" in page
+    assert re.search(r"4\.5 BTC on [234] exchanges at", page)
+    assert '<svg class="book-chart"' in page
+    assert re.search(r"kucoin.*?PRICE_UNKNOWN", page, re.DOTALL)
+    assert "No fresh order book from" in page
+    monkeypatch.setattr(preview, "books_now", lambda symbol, slugs, oldest: {})
+    page = try_it(boss, hook, '{"symbol": "BTC/USDT", "side": "buy", "amount": "4.5", "alert_id": "a7"}')
+    assert "WOULD BE DENIED" in page
+    assert "then denies the signal" in page
+    assert Signal.objects.count() == 0
 
 
 def test_a_test_says_when_the_alert_was_seen_before(boss):

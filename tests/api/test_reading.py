@@ -14,9 +14,10 @@ from execution.domain.queues import CANARY_SILENT_AFTER_S, QUEUES, canary_name
 from execution.models import ExchangeHealth, Heartbeat, Signal
 from execution.selectors import facts
 from execution.services import intake
+from execution.services import preview as previews
 from policies import snapshot
 from policies.domain.policy import Mode, Scope, TradingStatus
-from policies.models import Exchange, RoutingSettings
+from policies.models import Exchange, OrderSizeLimit, RoutingSettings, TradingPermission
 from policies.services import set_trading_state, store_credential
 from routing_platform import probes
 from tests.admin import world
@@ -86,57 +87,89 @@ def test_a_pending_signal_is_cancelled_at_once_and_only_once(api):
     assert (second.status_code, second.json()["code"]) == (409, "SIGNAL_FINAL")
 
 
+@pytest.fixture
+def priced(api, monkeypatch):
+    """The client may trade so much, and the exchanges have books."""
+    permission = TradingPermission.objects.get(user=api.user)
+    OrderSizeLimit.objects.create(permission=permission, currency="USDT", max_notional=1_000_000)
+    monkeypatch.setattr(previews, "books_now", lambda symbol, slugs, oldest: world.split_books())
+    return api
+
+
 def preview(api, **changes):
     response = api.post("/api/route", {"symbol": "BTC/USDT", "side": "buy", "amount": "0.1", **changes})
     assert response.status_code == 200
     return response.json()
 
 
-def test_a_preview_says_where_and_why_not_there_and_stores_nothing(api):
-    found = preview(api)
+def test_a_preview_says_where_and_why_not_there_and_stores_nothing(priced):
+    found = preview(priced)
 
     assert (found["exchange"], found["source"], found["primary"], found["mode"]) == (
         "binance", "default", "binance", "paper",
     )  # fmt: skip
     assert {c["exchange"]: c["code"] for c in found["candidates"]}["firi"] == "PAIR_NOT_LISTED"
+    assert (found["method"], found["notes"]) == ("limit", [])
+    assert found["expected"]["amount"] == "0.1"
+    assert 10 < found["expected"]["cost_bps"] < 11, "the fee of 10 bps and half the spread"
     assert Signal.objects.count() == 0
 
 
-def test_a_preview_of_a_denied_signal_says_why(api, user):
+def test_a_preview_without_books_says_what_would_happen(priced, monkeypatch):
+    monkeypatch.setattr(previews, "books_now", lambda symbol, slugs, oldest: {})
+
+    found = preview(priced)
+
+    assert (found["exchange"], found["code"]) == ("", "NO_HEALTHY_EXCHANGE")
+    assert found["notes"] == [
+        "No fresh order book from binance, kraken. A worker waits a moment for one, then denies the signal."
+    ]
+
+
+def test_a_preview_tells_sizes_that_nothing_would_take(priced):
+    OrderSizeLimit.objects.update(max_notional=100)
+    snapshot.refresh()
+
+    found = preview(priced)
+
+    assert (found["code"], found["expected"]) == ("ORDER_VALUE", None)
+
+
+def test_a_preview_of_a_denied_signal_says_why(priced, user):
     set_trading_state(scope=Scope.GLOBAL, target="", status=TradingStatus.HALTED, reason="drill", by=user)
     snapshot.refresh()
 
-    found = preview(api)
+    found = preview(priced)
 
     assert (found["exchange"], found["code"]) == ("", "TRADING_HALTED")
 
 
-def test_a_preview_follows_health(api):
+def test_a_preview_follows_health(priced):
     ExchangeHealth.objects.filter(exchange_id="binance").update(status="down", last_error="HTTP 503")
     facts.refresh_facts()
 
-    assert preview(api)["exchange"] == "kraken"
+    assert preview(priced)["exchange"] == "kraken"
 
 
-def test_an_unknown_exchange_name_is_told_apart_by_policy(api):
-    assert preview(api, exchange="binnace")["warning"].startswith("Exchange 'binnace' is unknown")
+def test_an_unknown_exchange_name_is_told_apart_by_policy(priced):
+    assert preview(priced, exchange="binnace")["warning"].startswith("Exchange 'binnace' is unknown")
     RoutingSettings.objects.update(on_unknown_exchange="deny")
     snapshot.refresh()
 
-    assert preview(api, exchange="binnace")["code"] == "UNKNOWN_EXCHANGE"
+    assert preview(priced, exchange="binnace")["code"] == "UNKNOWN_EXCHANGE"
 
 
-def test_a_live_route_without_keys_is_denied_and_says_for_which_mode(api, user):
+def test_a_live_route_without_keys_is_denied_and_says_for_which_mode(priced, user):
     Exchange.objects.update(mode="live")
     snapshot.refresh()
 
-    found = preview(api)
+    found = preview(priced)
     assert (found["code"], found["candidates"][0]["detail"]) == (
         "NO_ELIGIBLE_EXCHANGE", "This user has no live keys for binance.",
     )  # fmt: skip
     store_credential(user=user, exchange="binance", mode=Mode.LIVE, secrets={"api_key": "k", "secret": "s"}, by=None)
     snapshot.refresh()
-    assert preview(api)["exchange"] == "binance"
+    assert preview(priced)["exchange"] == "binance"
 
 
 def test_the_status_of_every_exchange_as_the_router_sees_it(api, user):

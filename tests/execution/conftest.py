@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal as D
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from redis import Redis
 
 from execution.api.signal_input import parse_signal
 from execution.domain.orders import SIGNAL_FINAL
-from execution.models import ExchangeHealth, Order, Signal
+from execution.models import AccountBalance, ExchangeHealth, Order, Signal
 from execution.selectors import facts
 from execution.services import housekeeping
 from execution.services.budgets.budgets import PREFIX
 from execution.services.executor import Executor, ExecutorOptions, loop
 from execution.services.executor.checker import CheckOptions
 from execution.services.intake import Receipt, store_signals
+from execution.services.reconcile import balances
 from execution.simulator.process import RunningSimulator, running_simulator
 from policies import snapshot
 from policies.domain.policy import Mode
@@ -229,4 +231,39 @@ def platform(trading: User, simulator: RunningSimulator, started: Any) -> Platfo
     executor = started()
     platform = Platform(simulator, trading, executor)
     platform.prepare()
+    return platform
+
+
+SIX = ("binance", "bybit", "okx", "kucoin", "kraken", "coinbase")
+ASKS = {"binance": "50010", "bybit": "50012", "okx": "50011", "kucoin": "50014", "kraken": "50020", "coinbase": "50013"}
+
+
+def wait_for_balances(platform: Platform, exchanges: tuple[str, ...]) -> None:
+    """Until every account's money was told once."""
+    balances.introduce()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        known = set(AccountBalance.objects.filter(user=platform.user).values_list("exchange_id", flat=True))
+        if known >= set(exchanges):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"balances of {set(exchanges) - known} are not known")
+
+
+@pytest.fixture
+def six(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """Six exchanges with keys, money and books that differ by a little; the same fee everywhere."""
+    for slug in SIX:
+        if slug not in BALANCES:
+            monkeypatch.setitem(BALANCES, slug, {"USDT": "1000000", "BTC": "10"})
+            add_keys(platform.simulator, platform.user, slug)
+        ask = D(ASKS[slug])
+        platform.simulator.control.set_book(
+            slug, "BTC/USDT", bids=[(str(ask - 20), "5")], asks=[(str(ask), "2"), (str(ask + 5), "2")]
+        )
+    Exchange.objects.update(taker_fee_bps=10)
+    housekeeping.refresh_markets(platform.executor, snapshot.refresh(), force=True)
+    platform.poll_health()
+    facts.refresh_facts()
+    wait_for_balances(platform, SIX)
     return platform

@@ -1,6 +1,5 @@
 """Smart signals under a real executor: one exchange or several, what is left out and why, and the record of it."""
 
-import time
 from decimal import Decimal as D
 
 import pytest
@@ -9,47 +8,11 @@ from execution.domain.explained import read
 from execution.models import AccountBalance, Position
 from execution.selectors import facts
 from execution.selectors.funds import free_funds
-from execution.services import housekeeping
-from execution.services.reconcile import balances
 from policies import snapshot
 from policies.domain.policy import Scope, TradingStatus
 from policies.models import Exchange, OrderSizeLimit, RoutingSettings, StrategyPolicy, TradingPreference
 from policies.services import set_trading_state
-from tests.execution.conftest import BALANCES, Platform, add_keys
-
-SIX = ("binance", "bybit", "okx", "kucoin", "kraken", "coinbase")
-ASKS = {"binance": "50010", "bybit": "50012", "okx": "50011", "kucoin": "50014", "kraken": "50020", "coinbase": "50013"}
-
-
-def wait_for_balances(platform: Platform, exchanges: tuple[str, ...]) -> None:
-    """Until every account's money was told once."""
-    balances.introduce()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        known = set(AccountBalance.objects.filter(user=platform.user).values_list("exchange_id", flat=True))
-        if known >= set(exchanges):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"balances of {set(exchanges) - known} are not known")
-
-
-@pytest.fixture
-def six(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    """Six exchanges with keys, money and books that differ by a little; the same fee everywhere."""
-    for slug in SIX:
-        if slug not in BALANCES:
-            monkeypatch.setitem(BALANCES, slug, {"USDT": "1000000", "BTC": "10"})
-            add_keys(platform.simulator, platform.user, slug)
-        ask = D(ASKS[slug])
-        platform.simulator.control.set_book(
-            slug, "BTC/USDT", bids=[(str(ask - 20), "5")], asks=[(str(ask), "2"), (str(ask + 5), "2")]
-        )
-    Exchange.objects.update(taker_fee_bps=10)
-    housekeeping.refresh_markets(platform.executor, snapshot.refresh(), force=True)
-    platform.poll_health()
-    facts.refresh_facts()
-    wait_for_balances(platform, SIX)
-    return platform
+from tests.execution.conftest import SIX
 
 
 def test_a_small_order_goes_whole_to_the_cheapest_and_the_record_says_why(six):

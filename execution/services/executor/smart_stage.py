@@ -20,7 +20,7 @@ from execution.services.deciding import book_age_s
 from execution.services.decisions import Decided
 from execution.services.executor.threads import DatabaseThreads
 from execution.services.market_data import BookCache
-from execution.services.smart import Chooser, decide_smart, money_of, over_time
+from execution.services.smart import Chooser, decide_at_once_or_over_time, money_of
 from policies.domain.policy import Mode, Policy
 
 OLDEST_BOOK_S = 1.0
@@ -103,15 +103,12 @@ class SmartStage:
     ) -> Decided:
         signal, question, answer = member
         mine = {slug: books[slug] for slug in answer.eligible if slug in books}
-        sliced = over_time(signal, policy, facts, answer, mine, began=began)
-        if sliced is not None:
-            return sliced
         keys = ((slug, (signal.user_id, slug, answer.mode.value, signal.symbol)) for slug in answer.eligible)
         holds = {slug: held[key] for slug, key in keys if key in held}
-        chosen = self._chooser.choose(
-            policy, facts, question, answer, signal.wanted, mine, self._funds_for(signal, answer, policy), holds
+        funds = self._funds_for(signal, answer, policy)
+        decided, _ = decide_at_once_or_over_time(
+            self._chooser, signal, question, policy, facts, answer, mine, funds, holds, began=began
         )
-        decided = decide_smart(signal, policy, facts, answer, chosen, mine, holds, began=began)
         if decided.denial is None:
             self._reserve(signal, answer, decided)
         return decided

@@ -1,0 +1,43 @@
+"""A preview as the pages show it."""
+
+from typing import Any
+
+from execution.admin.route_charts import book_chart
+from execution.display.explained import panel
+from execution.selectors.signal_page import candidate_rows, manual_entry
+from execution.services.decisions import candidate_body
+from execution.services.previewed import Preview
+from policies.display.formats import NOTHING, amount, money
+from policies.domain.numbers import rounded
+
+
+def told(found: Preview, symbol: str) -> dict[str, Any]:
+    """The context of `desk/preview_answer.html`."""
+    shown = panel(found.chosen.explanation(symbol)) if found.chosen is not None else None
+    code = found.denial.code.value if found.denial else ""
+    return {
+        "found": found,
+        "panel": shown,
+        "chart": book_chart(shown) if shown is not None else "",
+        "code": code,
+        "detail": found.denial.detail if found.denial else "",
+        "manual": manual_entry(code) if code else None,
+        "rows": candidate_rows([candidate_body(each) for each in found.candidates], found.exchange),
+        "source": f"{found.source or NOTHING} → {found.exchange or 'nothing yet'}",
+        "sentence": shown.sentence if shown is not None and not code else _sentence(found, symbol),
+    }
+
+
+def _sentence(found: Preview, symbol: str) -> str:
+    """Of a route that compares nothing."""
+    base, _, quote = symbol.partition("/")
+    expected, order = found.expected, (found.first or found.decided).order
+    if expected is not None:
+        return (
+            f"{amount(expected.amount)} {base} on {found.exchange} at {money(expected.price)} {quote} on average, fees "
+            f"{money(expected.fee)} {quote}: {rounded(expected.cost_bps, 2)} bps beyond the middle of its book, with "
+            "fees."
+        )
+    if order is not None and order.price is not None:
+        return f"{amount(order.amount)} {base} on {order.exchange} with the limit {amount(order.price)} {quote}."
+    return f"To {found.exchange}." if found.exchange else ""
