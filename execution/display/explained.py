@@ -71,7 +71,7 @@ def panel(explanation: Mapping[str, Any] | None) -> Panel | None:
         router=explanation["router"],
         cached=explanation["cached"],
         rows=tuple(sorted(rows, key=lambda row: (-row.share, row.code != "", row.exchange))),
-        levels=_levels(asked["side"], offers, parts),
+        levels=_levels(asked["side"], offers, {} if asked.get("passive") else parts),
         side=asked["side"],
         base=base,
         quote=quote,
@@ -84,6 +84,13 @@ def _sentence(explanation: Mapping[str, Any], base: str, quote: str) -> str:
     expected, parts = explanation["expected"], explanation["parts"]
     if not parts:
         return f"Nothing can be had now ({expected['reason'] or 'no usable exchange'})."
+    if explanation["asked"].get("passive"):
+        return (
+            f"{amount(Decimal(expected['amount']))} {base} would rest on {parts[0]['exchange']} at "
+            f"{money(Decimal(expected['price']))} {quote}. Filled there it costs {_bps(expected['cost_bps'])} beyond "
+            f"the middle of all books, with the maker fee of {money(Decimal(expected['fees']))} {quote}; what is not "
+            "filled in time takes what there is."
+        )
     where = f"{len(parts)} exchanges" if len(parts) > 1 else parts[0]["exchange"]
     text = (
         f"{amount(Decimal(expected['amount']))} {base} on {where} at {money(Decimal(expected['price']))} {quote} on "
@@ -99,6 +106,8 @@ def _alternative(explanation: Mapping[str, Any]) -> str:
     single = explanation["best_single"]
     if not explanation["parts"]:
         return ""
+    if explanation["asked"].get("passive"):
+        return "It has the lowest maker fee of those where the order can rest; of equals it answers soonest."
     if single["extra_bps"] is None:
         return "No exchange could take all of it alone."
     chosen = [part["exchange"] for part in explanation["parts"]]

@@ -5,11 +5,16 @@ missing or makes no sense leaves one exchange out with a code and never stops th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from execution.domain.choice import Ask as Ask
+from execution.domain.choice import Choice as Choice
+from execution.domain.choice import Part as Part
+from execution.domain.choice import Verdict as Verdict
 from execution.domain.orders import Side
 from execution.domain.prepared import Depths, Ready, best_price, middle, prepare
+from execution.domain.resting import rest
 from execution.domain.scoring import UNKNOWN_LATENCY_MS, Measured, Offer, Scored, risk_terms, score
 from execution.domain.split import Leg, Plan, SplitRequest, binding, plan_split
 from execution.domain.split.depth import signed_limit
@@ -17,96 +22,14 @@ from execution.domain.split.scale import scaled_down
 from policies.domain.numbers import ceil_to, floor_to, plain, rounded
 from policies.domain.policy import RouteBy
 from policies.domain.reasons import ReasonCode
-from policies.domain.smart import StrategyTerms
 
-ROUTER_VERSION = "1"
+ROUTER_VERSION = "2"
 """Changes with the rules of this file, so that a stored decision says which ones made it."""
 
 _BPS = Decimal(10_000)
 _LEG_COST_PLACES = 8
 _PLANS = 4
 """A notional is planned again with a little less until the worst case stays within it; this often at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The order to choose for. Exactly one of amount (base) and notional (quote).
-
-    limit_price: the client's; without one nothing is taken beyond `slippage_bps` from the best price. rests: what is
-    not filled at once stays in the book, so depth is no demand. may_split: several exchanges may take parts.
-    """
-
-    by: RouteBy
-    terms: StrategyTerms
-    side: Side
-    amount: Decimal | None
-    notional: Decimal | None
-    slippage_bps: Decimal
-    limit_price: Decimal | None = None
-    rests: bool = False
-    may_split: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one exchange gets. notional: expected, before fees. limit_price: the worst that may be paid there."""
-
-    exchange: str
-    amount: Decimal
-    notional: Decimal
-    fee: Decimal
-    limit_price: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is said of one exchange that was compared. code None: it gets the order, or a part of it.
-
-    cost_bps: of the whole order there alone, beyond the middle of all books, with the fee; None: it cannot take it.
-    lower, upper: the smallest and largest part it could take. terms: points, or expected costs in bps.
-    """
-
-    exchange: str
-    code: ReasonCode | None
-    detail: str = ""
-    cost_bps: float | None = None
-    score: float | None = None
-    lower: Decimal | None = None
-    upper: Decimal | None = None
-    terms: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The parts, the best first where only one can be used; then every exchange's verdict in the order of the offers.
-
-    ranked: exchanges for the whole order, best first. unfilled: base units that no part takes, with the reason; None
-    where the order is by notional. limit_price: nothing beyond it is taken; inside: base units up to there. extra_bps:
-    what the best single exchange would cost more than the parts; None: none could take as much.
-    """
-
-    parts: tuple[Part, ...]
-    verdicts: tuple[Verdict, ...]
-    ranked: tuple[str, ...] = ()
-    middle: Decimal | None = None
-    unfilled: Decimal | None = None
-    reason: ReasonCode | None = None
-    best_single: str = ""
-    extra_bps: float | None = None
-    cost_bps: float | None = None
-    gap_bps: Decimal = Decimal(0)
-    limit_price: Decimal | None = None
-    inside: Mapping[str, Decimal] = field(default_factory=dict)
-
-    @property
-    def amount(self) -> Decimal:
-        """Base units of all parts."""
-        return sum((part.amount for part in self.parts), Decimal(0))
-
-    @property
-    def worst_notional(self) -> Decimal:
-        """Quote units if every part gets its limit price."""
-        return sum((part.amount * part.limit_price for part in self.parts), Decimal(0))
 
 
 def choose(ask: Ask, offers: Sequence[Offer], depths: Depths) -> Choice:
@@ -120,6 +43,9 @@ def choose(ask: Ask, offers: Sequence[Offer], depths: Depths) -> Choice:
     ready = [each for each in ready if each.offer.exchange not in out]
     if not ready:
         return Choice((), _in_order(offers, out), reason=ReasonCode.NO_ELIGIBLE_EXCHANGE)
+    if ask.passive:
+        choice = rest(ask, ready)
+        return replace(choice, verdicts=_in_order(offers, {each.exchange: each for each in choice.verdicts} | out))
     market = _Market(ask, ready)
     choice = market.split() if ask.by == RouteBy.OPTIMAL_SPLIT and ask.may_split else market.single()
     return replace(
@@ -170,13 +96,21 @@ class _Market:
         value = abs(depth.value(taken)) + (units - taken) * abs(self.limit)
         sign = 1 if self.ask.side == Side.BUY else -1
         price = float(self.scale.price(1)) * value / units / float(self.middle)
-        fee = float(offer.fee)
+        fee = float(self._fee(each, units))
         return Measured(
             offer,
             price_bps=sign * (price - 1) * 1e4,
             cost_bps=sign * (price * (1 + sign * fee) - 1) * 1e4,
             liquidity=inside / units,
         )
+
+    def _fee(self, each: Ready, units: int) -> Decimal:
+        """The fraction that the whole order pays there: what stays in the book pays the maker's, not the taker's."""
+        taken = min(units, each.depth.within(self.limit))
+        if taken == units or each.offer.maker is None:
+            return each.offer.fee
+        took, rests = abs(each.depth.value(taken)), (units - taken) * abs(self.limit)
+        return (each.offer.fee * took + each.offer.maker * rests) / (took + rests)
 
     def _units(self, each: Ready) -> int:
         """The whole order in scaled units, down to the exchange's lot; more than the book holds if it is too large."""
@@ -262,7 +196,7 @@ class _Market:
         notional = (abs(each.depth.value(taken)) + (units - taken) * abs(self.limit)) * unit
         step = floor_to if self.ask.side == Side.BUY else ceil_to
         limit = step(self.limit_price, offer.market.tick)
-        return Part(offer.exchange, self.scale.amount(units), notional, notional * offer.fee, limit)
+        return Part(offer.exchange, self.scale.amount(units), notional, notional * self._fee(each, units), limit)
 
     # --- several exchanges
 

@@ -71,6 +71,7 @@ def read(body: Mapping[str, Any]) -> tuple[Ask, list[Offer]]:
         limit_price=_decimal(asked["limit_price"]),
         rests=asked["rests"],
         may_split=asked["may_split"],
+        passive=asked.get("passive", False),
     )
     return ask, [_offer(offer, asked["symbol"]) for offer in body["offers"]]
 
@@ -85,6 +86,7 @@ def _ask_body(symbol: str, ask: Ask) -> dict[str, Any]:
         "slippage_bps": plain(ask.slippage_bps),
         "rests": ask.rests,
         "may_split": ask.may_split,
+        "passive": ask.passive,
         "terms": {name: _term_body(getattr(ask.terms, name)) for name in sorted(_TERMS)},
     }
 
@@ -94,6 +96,7 @@ def _offer_body(offer: Offer, ask: Ask, choice: Choice) -> dict[str, Any]:
     return {
         "exchange": offer.exchange,
         "fee": plain(offer.fee),
+        "maker": _text(offer.maker),
         "balance": _text(offer.balance),
         "latency_ms": offer.latency_ms,
         "age_ms": round(offer.age_s * 1000),
@@ -204,6 +207,7 @@ def _offer(body: Mapping[str, Any], symbol: str) -> Offer:
         in_flight=body["in_flight"],
         max_in_flight=body["max_in_flight"],
         preferred=body["preferred"],
+        maker=_decimal(body.get("maker")),
     )
 
 

@@ -154,6 +154,8 @@ def by_every_strategy(stored: Stored, policy: Policy, depths: Depths) -> dict[Ro
     if not stored.explanation or "asked" not in stored.explanation or stored.books_dropped:
         return {}
     ask, offers = read(stored.explanation)
+    if ask.passive:
+        return {}  # they all rest it in the same place
     return {
         by: choose(replace(ask, by=by, terms=policy.terms(by, stored.user_id)), offers, depths).cost_bps
         for by in sorted(SMART_ROUTES)

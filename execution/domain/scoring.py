@@ -52,7 +52,8 @@ class Record:
 class Offer:
     """One exchange that could take an order now, with everything by which it is judged.
 
-    fee: taker, as a fraction. balance: free quote units (buy) or base units (sell); None: not needed.
+    fee: taker, as a fraction; maker: what an order pays that rests, negative for a rebate; None: not known.
+    balance: free quote units (buy) or base units (sell); None: not needed.
     latency_ms None: never measured. age_s: of the book. in_flight: unanswered orders of this worker.
     """
 
@@ -68,6 +69,7 @@ class Offer:
     in_flight: int = 0
     max_in_flight: int = 1
     preferred: bool = False
+    maker: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

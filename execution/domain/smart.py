@@ -8,7 +8,7 @@ from functools import cache
 
 from execution.domain.book import OrderBook
 from execution.domain.choosing import Ask, Choice, Verdict
-from execution.domain.fees import taker_fee
+from execution.domain.fees import fee_rate
 from execution.domain.orders import OrderType, Side, TimeInForce
 from execution.domain.prepared import FEE_PLACES, usable
 from execution.domain.router import Facts, Question, Refused, admitted, exchange_check, mode_at
@@ -145,8 +145,8 @@ class Funds:
 NO_FUNDS_NEEDED = Funds({}, needed=False)
 
 
-def ask_of(wanted: Wanted, answer: SmartAnswer, policy: Policy) -> Ask:
-    """What is chosen for."""
+def ask_of(wanted: Wanted, answer: SmartAnswer, policy: Policy, *, passive: bool = False) -> Ask:
+    """What is chosen for. passive: it rests first."""
     slippage = wanted.max_slippage_bps if wanted.max_slippage_bps is not None else policy.rules.max_slippage_bps
     limited = wanted.limit_price is not None
     time_in_force = wanted.time_in_force or (TimeInForce.GTC if limited else TimeInForce.IOC)
@@ -161,6 +161,7 @@ def ask_of(wanted: Wanted, answer: SmartAnswer, policy: Policy) -> Ask:
         limit_price=wanted.limit_price,
         rests=limited and wanted.order_type == OrderType.LIMIT and time_in_force in _RESTING,
         may_split=not whole,
+        passive=passive,
     )
 
 
@@ -206,8 +207,8 @@ def _offer(
     if not usable(book):
         return Verdict(slug, ReasonCode.PRICE_UNKNOWN, "Its book is empty on one side, or crossed in itself.")
     credential = answer.credentials[slug]
-    fee = taker_fee(policy, facts, slug, credential.id if credential else None)
-    if fee is None or not fee.is_finite():
+    rate = fee_rate(policy, facts, slug, credential.id if credential else None)
+    if rate is None or not rate.taker.is_finite():
         return Verdict(slug, ReasonCode.FEES_UNKNOWN, "What this account pays there is not known.")
     balance = funds.free.get(slug)
     if balance is None and funds.needed:
@@ -222,7 +223,8 @@ def _offer(
         exchange=slug,
         book=book,
         market=facts.markets[slug][question.symbol],
-        fee=rounded(fee, FEE_PLACES),
+        fee=rounded(rate.taker, FEE_PLACES),
+        maker=rounded(rate.maker, FEE_PLACES) if rate.maker.is_finite() else None,
         balance=balance,
         latency_ms=_latency(facts, slug),
         age_s=round(max(0.0, now_s - book.received_at), 3),

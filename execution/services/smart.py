@@ -11,7 +11,7 @@ import orjson
 from execution.domain.book import OrderBook
 from execution.domain.choosing import ROUTER_VERSION, Ask, Choice, Verdict, choose
 from execution.domain.explained import explain
-from execution.domain.orders import Side, SignalStatus
+from execution.domain.orders import Method, Side, SignalStatus
 from execution.domain.prepared import Depths, usable
 from execution.domain.router import Answer, Facts, Question
 from execution.domain.scoring import Offer
@@ -20,7 +20,7 @@ from execution.domain.smart import Funds, SmartAnswer, ask_of, merged, offers_of
 from execution.services.claims import ClaimedSignal
 from execution.services.deciding import decide_order, denied
 from execution.services.decisions import Decided, NewPart
-from execution.services.scheduling import plan_over_time
+from execution.services.scheduling import method_of, plan_over_time
 from policies.domain.numbers import plain
 from policies.domain.permissions import check_order_size
 from policies.domain.policy import OnExtraPrecision, Policy, RouteBy
@@ -67,16 +67,21 @@ class Chooser:
         books: Mapping[str, OrderBook],
         funds: Funds,
         held: Mapping[str, Decimal],
+        *,
+        passive: bool = False,
     ) -> Chosen:
-        """The choice for one order. held: base units by exchange, read only for reduce-only orders."""
+        """The choice for one order. held: base units by exchange, read only for reduce-only orders.
+
+        passive: it is to rest before it takes.
+        """
         now = time.time()
         priced = tuple((slug, book.received_at, book.sequence) for slug, book in books.items())
         money = (tuple(sorted(funds.free.items())), funds.needed, tuple(sorted(held.items())))
-        key = (policy.version, question, answer.by, answer.eligible, wanted, priced, money)
+        key = (policy.version, question, answer.by, answer.eligible, wanted, passive, priced, money)
         known = self._recent.get(key)
         if known is not None and now - known.at <= CACHED_S:
             return replace(known, cached=True)
-        ask = ask_of(wanted, answer, policy)
+        ask = ask_of(wanted, answer, policy, passive=passive)
         offers, out = offers_of(policy, facts, question, answer, books, funds, held, wanted.side, now)
         chosen = Chosen(ask, offers, out, choose(ask, offers, self._depths), now)
         if len(self._recent) >= _KEPT:
@@ -233,33 +238,60 @@ def decide_at_once_or_over_time(
 
     What a worker does and what a preview tells is this.
     """
-    sliced = over_time(signal, policy, facts, answer, books, began=began)
-    if sliced is not None:
-        return sliced, None
+    method, priced = _method(signal, policy, answer, books)
+    decided: Decided | None = None
+    if method == Method.PASSIVE and not signal.parts_made:
+        chosen = chooser.choose(policy, facts, question, answer, signal.wanted, books, funds, held, passive=True)
+        decided = _at_rest(signal, policy, facts, answer, chosen, books, began=began)
+        if decided is not None:
+            return decided, chosen
+    elif method is not None:
+        decided = plan_over_time(signal, policy, facts, answer_at(answer, priced), books[priced], began=began)
+        if decided is not None:
+            return decided, None
     chosen = chooser.choose(policy, facts, question, answer, signal.wanted, books, funds, held)
     return decide_smart(signal, policy, facts, answer, chosen, books, held, began=began), chosen
 
 
-def over_time(
+def _at_rest(
     signal: ClaimedSignal,
     policy: Policy,
     facts: Facts,
     answer: SmartAnswer,
+    chosen: Chosen,
     books: Mapping[str, OrderBook],
     *,
     began: float,
 ) -> Decided | None:
-    """The slices of a signal that is traded over time; each is compared when it is due. None: it is traded at once.
+    """The part that rests where that costs least; None where it can rest nowhere, so that it takes at once."""
+    if not chosen.choice.parts:
+        return None
+    slug = chosen.choice.parts[0].exchange
+    candidates = merged(answer, chosen.out, chosen.choice)
+    there = replace(answer_at(answer, slug), candidates=candidates)
+    decided = plan_over_time(signal, policy, facts, there, books[slug], began=began)
+    if decided is None:
+        return None
+    told = orjson.dumps(chosen.explanation(signal.symbol)).decode()
+    return replace(decided, router=ROUTER_VERSION, explanation=told)
+
+
+def _method(
+    signal: ClaimedSignal, policy: Policy, answer: SmartAnswer, books: Mapping[str, OrderBook]
+) -> tuple[Method | None, str]:
+    """How a signal is traded over time, and an exchange whose book prices it; None: it is traded at once.
 
     A split is the alternative to waiting: the optimal split is only sliced where signal or strategy ask for that, not
     for its size.
     """
     strategy = policy.strategies.get(signal.strategy_id)
     asked = signal.method is not None or bool(signal.schedule) or bool(strategy and strategy.execution_method)
-    priced = next((slug for slug in answer.eligible if slug in books and usable(books[slug])), None)
-    if priced is None or (answer.by == RouteBy.OPTIMAL_SPLIT and not asked):
-        return None
-    return plan_over_time(signal, policy, facts, answer_at(answer, priced), books[priced], began=began)
+    priced = next((slug for slug in answer.eligible if slug in books and usable(books[slug])), "")
+    if not priced or (answer.by == RouteBy.OPTIMAL_SPLIT and not asked):
+        return None, ""
+    in_quote = signal.wanted.notional is not None
+    value = signal.remaining * (1 if in_quote else books[priced].best(signal.wanted.side))
+    return method_of(signal, policy, value), priced
 
 
 def money_of(symbol: str, side: Side) -> str:

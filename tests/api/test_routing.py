@@ -2,6 +2,7 @@
 
 import pytest
 
+from execution.domain.choosing import ROUTER_VERSION
 from execution.models import Decision, Signal
 from execution.selectors import facts
 from execution.services import preview
@@ -40,7 +41,7 @@ def test_a_smart_preview_has_parts_costs_and_everything_it_was_made_from(books):
     assert len(found["parts"]) > 1
     assert sum(float(part["amount"]) for part in found["parts"]) == pytest.approx(4.5)
     told = found["explanation"]
-    assert told["router"] == "1"
+    assert told["router"] == ROUTER_VERSION
     assert told["best_single"]["extra_bps"] > 0
     assert {offer["exchange"] for offer in told["offers"]} == {"binance", "bybit", "okx", "kraken"}
     assert Signal.objects.count() == 0

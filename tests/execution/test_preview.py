@@ -13,7 +13,7 @@ from execution.selectors import facts
 from execution.services import asking
 from execution.services.preview import preview_signal
 from policies import snapshot
-from policies.models import OrderSizeLimit, RoutingSettings, StrategyPolicy, TradingPreference
+from policies.models import Exchange, OrderSizeLimit, RoutingSettings, StrategyPolicy, TradingPreference
 
 
 @pytest.fixture
@@ -144,6 +144,19 @@ def test_slices_are_told_with_where_the_first_would_go(six, told):
         assert found.exchange == "binance"
     assert fixed.expected.amount < D(1)
     assert smart.chosen.choice.amount < D(1)
+
+
+def test_a_passive_order_is_told_where_it_would_rest(six, told):
+    Exchange.objects.update(maker_fee_bps=8)
+    Exchange.objects.filter(pk="okx").update(maker_fee_bps=2)
+
+    fixed, smart = (told(amount="1", execution_method="passive", **more) for more in ({}, SMART))
+
+    assert (fixed.exchange, smart.exchange) == ("binance", "okx")
+    for found in (fixed, smart):
+        assert found.notes[0] == (
+            f"It would rest at {found.exchange} first; what is not filled in time is routed again and taken."
+        )
 
 
 def test_a_health_check_that_is_too_old_is_told(six, told):

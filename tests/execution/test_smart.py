@@ -3,16 +3,22 @@
 from decimal import Decimal as D
 
 import pytest
+from django.utils import timezone
 
+from execution.domain.choosing import ROUTER_VERSION
 from execution.domain.explained import read
-from execution.models import AccountBalance, Position
+from execution.domain.prepared import Depths
+from execution.domain.replay import replay
+from execution.models import AccountBalance, Order, Position
 from execution.selectors import facts
 from execution.selectors.funds import free_funds
+from execution.selectors.stored_decisions import stored_decisions
 from policies import snapshot
 from policies.domain.policy import Scope, TradingStatus
 from policies.models import Exchange, OrderSizeLimit, RoutingSettings, StrategyPolicy, TradingPreference
 from policies.services import set_trading_state
 from tests.execution.conftest import SIX
+from tests.execution.parts import wait_until
 
 
 def test_a_small_order_goes_whole_to_the_cheapest_and_the_record_says_why(six):
@@ -20,7 +26,12 @@ def test_a_small_order_goes_whole_to_the_cheapest_and_the_record_says_why(six):
 
     assert (signal.status, signal.exchange_id) == ("filled", "binance")
     made = signal.decisions.get()
-    assert (made.source, made.ordering, made.primary, made.router) == ("smart", "optimal_split", "binance", "1")
+    assert (made.source, made.ordering, made.primary, made.router) == (
+        "smart",
+        "optimal_split",
+        "binance",
+        ROUTER_VERSION,
+    )
     told = made.explanation
     assert {offer["exchange"] for offer in told["offers"]} == set(SIX)
     assert all(offer["age_ms"] <= 1000 for offer in told["offers"])
@@ -207,6 +218,30 @@ def test_a_limit_that_rests_goes_whole_to_one_exchange(six):
     order = six.wait_for(signal, "open")
 
     assert (order.amount, order.time_in_force) == (D(3), "GTC")
+
+
+def test_a_passive_order_rests_where_the_maker_fee_is_lowest_and_the_record_says_why(six):
+    Exchange.objects.update(maker_fee_bps=8)
+    Exchange.objects.filter(pk="kucoin").update(maker_fee_bps=-1)
+    six.simulator.control.set_book("kucoin", "BTC/USDT", bids=[("49900", "2")], asks=[("50014", "2")])
+
+    signal = six.submit(amount="1", routing_strategy="optimal_split", execution_method="passive", horizon_s=30)
+    wait_until(lambda: Order.objects.filter(signal__parent=signal, status="open").exists())
+
+    resting = Order.objects.get(signal__parent=signal)
+    assert (resting.exchange_id, resting.price, resting.amount) == ("kucoin", D(49900), D(1))
+    made = signal.decisions.get()
+    assert (made.exchange, made.method, made.ordering, made.router) == (
+        "kucoin", "passive", "optimal_split", ROUTER_VERSION,
+    )  # fmt: skip
+    codes = {row["exchange"]: row["code"] for row in made.candidates}
+    assert (codes["kucoin"], codes["binance"], codes["firi"]) == ("", "DEARER", "PAIR_NOT_LISTED")
+    assert made.explanation["asked"]["passive"] is True
+    verdicts = {verdict["exchange"]: verdict for verdict in made.explanation["verdicts"]}
+    assert verdicts["binance"]["detail"] == "Its maker fee is 8 bps; kucoin asks -1 bps."
+    assert not replay(
+        next(iter(stored_decisions(signal.received_at, timezone.now()))), snapshot.refresh(), Depths()
+    ).changed
 
 
 def test_the_same_question_a_moment_later_is_answered_from_memory(six):
