@@ -30,7 +30,7 @@ def _exchange(slug: str, name: str, region: str, maker_bps: str, taker_bps: str)
     }
 
 
-# Fees: what an account without volume pays, per the exchanges' public tables.
+# Fees: what an account without volume pays. Source and date of each: `policies.fee_sources`.
 EXCHANGES: tuple[dict[str, Any], ...] = (
     _exchange("binance", "Binance", "global", "10", "10"),
     _exchange("bybit", "Bybit", "global", "10", "10"),
@@ -43,6 +43,7 @@ EXCHANGES: tuple[dict[str, Any], ...] = (
 )
 
 FEE_TIERS: dict[str, tuple[tuple[int, str, str], ...]] = {
+    # Kraken's AssetPairs for BTC/USDT, recorded 2025, read 2026-11-20.
     "kraken": (
         (10_000, "20", "35"),
         (50_000, "14", "24"),
@@ -54,6 +55,7 @@ FEE_TIERS: dict[str, tuple[tuple[int, str, str], ...]] = {
         (5_000_000, "2", "12"),
         (10_000_000, "0", "10"),
     ),
+    # ccxt 4.5.90 (2026-11-20).
     "alpaca": (
         (100_000, "12", "22"),
         (500_000, "10", "20"),
@@ -63,13 +65,14 @@ FEE_TIERS: dict[str, tuple[tuple[int, str, str], ...]] = {
         (50_000_000, "2", "12"),
         (100_000_000, "0", "10"),
     ),
+    # Bybit's help article 000001634, read 2026-11-21; the first two volumes are unverified.
     "bybit": (
         (1_000_000, "6.75", "8"),
         (5_000_000, "6.5", "7.75"),
         (10_000_000, "6.25", "7.5"),
     ),
 }
-"""USD of 30 days, maker and taker in basis points, per the public tables of 2025, above the first step (`EXCHANGES`).
+"""USD of 30 days, maker and taker in basis points, above the first step (`EXCHANGES`).
 
 Only of exchanges where volume alone is enough for a tier: Binance, OKX and KuCoin also count what an account holds.
 """

@@ -18,6 +18,7 @@ from execution.domain.health import HealthStatus
 from execution.selectors.exchange_page import Load, exchange_page, loads
 from execution.selectors.exchange_status import exchange_status
 from execution.selectors.facts import current_facts
+from policies import fee_sources
 from policies.admin.base import PolicyAdmin, PolicyInline
 from policies.admin.dialogs import HaltRow
 from policies.display.formats import fee, latency
@@ -99,6 +100,13 @@ class ExchangeAdmin(BreakerActions, HaltRow, PolicyAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("slug",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The fees with where they are from."""
+        if obj is None:
+            return self.fieldsets
+        source = {"description": fee_sources.told(obj, obj.fee_tiers.all())}
+        return [(name, {**options, **source} if name == "Fees" else options) for name, options in self.fieldsets]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Exchange]:
         rows: QuerySet[Exchange] = super().get_queryset(request)
