@@ -29,7 +29,7 @@ install: $(VENV)/.core  ## virtualenv, pinned packages, local secrets
 
 install-dev: install $(VENV)/.dev
 
-demo: install  ## the whole platform with simulated exchanges, and five signals; ONCE=1 stops after them
+demo: install  ## the whole platform with simulated exchanges, and six signals; ONCE=1 stops after them
 	@$(LOCAL) demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 run: install  ## the same without the show

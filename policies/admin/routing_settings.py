@@ -7,9 +7,19 @@ from django.contrib.admin import VERTICAL
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 
 from policies.admin.base import PolicyAdmin
 from policies.models import RoutingSettings
+
+_OVER_TIME = (
+    "Large signals can be traded in slices (TWAP), so that they move the price less. That is off while the first field "
+    "is empty; 10000 is a usual threshold. A buy of 12,000 USDT then becomes as many slices as the second field says, "
+    "evenly over the third: with 20 and 600, one of about 600 USDT every 30 s for ten minutes. The threshold is in the "
+    "quote currency of the pair: 10000 on BTC/NOK is kroner. Exits, stop losses and signals that say how they are to "
+    "be traded stay as they are, and the optimal split is not sliced for its size. "
+    '<a href="{}">Preview</a> a large order to see what it would become.'
+)
 
 
 @admin.register(RoutingSettings)
@@ -44,6 +54,14 @@ class RoutingSettingsAdmin(PolicyAdmin):
         ("Freshness", {"fields": ("book_max_age_s", "signal_max_age_s")}),
         ("Arbitrage", {"fields": ("arbitrage_min_profit_bps", "arbitrage_max_notional")}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Trading over time with how to switch it on: it is off in a new installation."""
+        description = format_html(_OVER_TIME, reverse("admin:route_preview"))
+        return [
+            (name, {**options, "description": description} if name == "Trading over time" else options)
+            for name, options in self.fieldsets
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The demo: five signals as a client submits them, and a table of where each went and why."""
+"""The demo: six signals as a client submits them, and a table of where each went and why."""
 
 import time
 import uuid
@@ -46,6 +46,8 @@ SCENES = (
     Scene("default route", {"symbol": "BTCUSDT", "side": "buy", "notional": "250"}, "filled", "binance", "default"),
     Scene("denied: too large", {"symbol": "BTC/USDT", "side": "buy", "notional": "50000"}, "denied", None, "default",
           "ORDER_VALUE"),
+    Scene("large: sliced (TWAP)", {"symbol": "BTC/USDT", "side": "buy", "notional": "12000"}, "filled", None,
+          "default"),
 )  # fmt: skip
 FAILOVER = Scene(
     "failover (binance is off)", {"symbol": "BTC/USDT", "side": "buy", "amount": "0.01"}, "filled", "kraken", "default"
@@ -100,7 +102,7 @@ def _step(console: Console, text: str) -> Iterator[None]:
 
 
 def _table(results: list[tuple[Scene, dict[str, Any]]]) -> Table:
-    table = Table(title="Five signals, as a client submitted them", title_justify="left")
+    table = Table(title="Six signals, as a client submitted them", title_justify="left")
     for column in ("signal", "asked for", "exchange", "source", "reason", "price", "fee", "to ack"):
         right = column in {"price", "fee", "to ack"}
         table.add_column(column, justify="right" if right else "left", no_wrap=True)
@@ -119,6 +121,8 @@ def _columns(signal: dict[str, Any]) -> tuple[str, ...]:
     decisions, orders = signal.get("decisions") or [{}], signal.get("orders") or []
     decision = decisions[-1]
     where = signal.get("exchange") or "–", decision.get("source", "–")
+    if parts := signal.get("parts"):
+        return _in_parts(where, signal, parts)
     if not orders:
         return *where, f"{signal['status']} {signal['reason_code']}", "–", "–", "–"
     order = orders[-1]
@@ -129,6 +133,16 @@ def _columns(signal: dict[str, Any]) -> tuple[str, ...]:
         fees[fill["fee_asset"]] += Decimal(fill["fee"])
     fee = ", ".join(f"{plain(round(amount, 8))} {asset}" for asset, amount in fees.items()) or "–"
     return *where, _reason(signal, decision), price, fee, _to_ack(signal, order)
+
+
+def _in_parts(where: tuple[str, str], signal: dict[str, Any], parts: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The whole: where its parts went, and the average of all of them."""
+    orders = [order for part in parts for order in part["orders"]]
+    filled = sum(Decimal(order["filled_amount"]) for order in orders)
+    worth = sum(Decimal(order["filled_notional"]) for order in orders)
+    exchanges = ", ".join(sorted({order["exchange"] for order in orders})) or "–"
+    outcome = f"{signal['status'].replace('_', ' ')} in {len(parts)} parts"
+    return exchanges, where[1], outcome, money(worth / filled) if filled else "–", "–", "–"
 
 
 def _reason(signal: dict[str, Any], decision: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from execution.models import Decision, Signal
 from execution.services import preview
 from policies import snapshot
 from policies.domain.policy import Scope, TradingStatus
-from policies.models import Exchange, PolicyVersion, RoutingStrategy, StrategyPolicy, TradingPreference
+from policies.models import Exchange, PolicyVersion, RoutingSettings, RoutingStrategy, StrategyPolicy, TradingPreference
 from policies.services import set_trading_state
 from policies.snapshot import current_policy
 from tests.admin import world
@@ -92,6 +92,20 @@ def test_slices_are_told(boss, market):
 
     assert "Traded over time: " in html
     assert "WOULD BE SENT" in html
+
+
+def test_the_settings_tell_how_large_orders_are_sliced_and_the_preview_shows_it(boss, market, now_read):
+    page = boss.get(reverse("admin:policies_routingsettings_change", args=[1])).content.decode()
+    assert "10000 is a usual threshold" in page
+    assert f'<a href="{reverse(PAGE)}">Preview</a>' in page
+    before = ask(boss, market, amount="0.06")
+    RoutingSettings.objects.update(twap_above=3000)
+    now_read()
+
+    after = ask(boss, market, amount="0.06")
+
+    assert "Traded over time" not in before
+    assert "Traded over time: 20 slices in 10.0 min" in after
 
 
 def test_a_strategy_leads_to_a_form_that_knows_it(boss, market):
