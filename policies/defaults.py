@@ -123,6 +123,7 @@ ALERT_RULES: tuple[dict[str, Any], ...] = (
     {"name": "Scheduler silent", "condition": "beat_silent", "for_s": 15, "severity": "critical"},
     {"name": "No worker", "condition": "worker_silent", "for_s": 15, "severity": "critical"},
     {"name": "Database restored", "condition": "database_restored", "severity": "critical"},
+    {"name": "One-legged arbitrage", "condition": "arbitrage_one_legged", "severity": "critical"},
 )
 """Rules of a fresh installation. They have no channels: what they find is listed in the admin."""
 

@@ -110,7 +110,8 @@ class _RoutingSettings:
             "smart_route", "smart_needs_balance",
             "on_extra_precision", "max_slippage_bps", "price_collar_bps", "book_max_age_s", "signal_max_age_s",
             "twap_above", "twap_slices", "twap_horizon_s", "schedule_jitter", "passive_horizon_s",
-            "arbitrage_min_profit_bps", "arbitrage_max_notional",
+            "arbitrage_min_profit_bps", "arbitrage_max_notional", "arbitrage_enabled", "arbitrage_one_legged",
+            "arbitrage_max_loss_bps", "arbitrage_book_max_age_s",
         ),
     )  # fmt: skip
 
@@ -182,6 +183,7 @@ class _Permissions:
     name = "trading_permissions"
     fields: Mapping[str, Converter] = {
         "enabled": boolean,
+        "arbitrage": boolean,
         "exchanges": slugs_or_all,
         "pairs": pairs,
         "largest_orders": order_sizes,
@@ -196,6 +198,7 @@ class _Permissions:
             return dict.fromkeys(self.fields)
         return {
             "enabled": row.enabled,
+            "arbitrage": row.arbitrage,
             "exchanges": "all" if row.all_exchanges else sorted(exchange.slug for exchange in row.exchanges.all()),
             "pairs": list(row.pairs),
             "largest_orders": {size.currency: plain(size.max_notional) for size in row.order_sizes.all()},
@@ -206,7 +209,8 @@ class _Permissions:
         row = TradingPermission.objects.filter(user=user).first() or TradingPermission(user=user)
         if (exchanges := values.get("exchanges")) is not None:
             row.all_exchanges = exchanges == "all"
-        write_fields(row, {name: values[name] for name in ("enabled", "pairs") if name in values}, reason, by)
+        own: Values = {name: values[name] for name in ("enabled", "arbitrage", "pairs") if name in values}
+        write_fields(row, own, reason, by)
         if exchanges is not None:
             row.exchanges.set(self._known([] if exchanges == "all" else exchanges))
         if "largest_orders" in values:

@@ -23,6 +23,7 @@ from policies.domain.policy import (
     FeeTier,
     Mode,
     OnAllUnhealthy,
+    OneLegged,
     OnExtraPrecision,
     OnMissingCredential,
     OnUnknownExchange,
@@ -190,6 +191,10 @@ def _rules() -> RoutingRules:
         passive_horizon_s=row.passive_horizon_s,
         arbitrage_min_profit_bps=row.arbitrage_min_profit_bps,
         arbitrage_max_notional=row.arbitrage_max_notional,
+        arbitrage_enabled=row.arbitrage_enabled,
+        arbitrage_one_legged=OneLegged(row.arbitrage_one_legged),
+        arbitrage_max_loss_bps=row.arbitrage_max_loss_bps,
+        arbitrage_book_max_age_s=row.arbitrage_book_max_age_s,
     )
 
 
@@ -248,6 +253,7 @@ def _permission(row: TradingPermission) -> PermissionRule:
         exchanges=None if row.all_exchanges else frozenset(exchange.slug for exchange in row.exchanges.all()),
         pairs=tuple(row.pairs),
         max_order_notional={limit.currency: limit.max_notional for limit in row.order_sizes.all()},
+        arbitrage=row.arbitrage,
     )
 
 

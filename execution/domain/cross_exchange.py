@@ -41,11 +41,18 @@ class Cross:
 
 
 def cross(
-    buy: OrderBook, sell: OrderBook, buy_fee: Decimal, sell_fee: Decimal, *, budget: Decimal | None = None
+    buy: OrderBook,
+    sell: OrderBook,
+    buy_fee: Decimal,
+    sell_fee: Decimal,
+    *,
+    budget: Decimal | None = None,
+    most: Decimal | None = None,
 ) -> Cross | None:
     """Walk both books together for as long as a further unit earns something; None: not even the first does.
 
-    Fees as fractions. budget: the most that the purchase may cost. None too for an unusable (one-sided, crossed) book.
+    Fees as fractions. budget: the most that the purchase may cost. most: base units. None too for an unusable
+    (one-sided, crossed) book.
     """
     if not buy.is_usable() or not sell.is_usable():
         return None
@@ -59,15 +66,17 @@ def cross(
         if value <= price:
             break
         part = there = min(ask[1], bid[1])
+        if most is not None:
+            part = min(part, _EXACT.subtract(most, amount))
         if budget is not None:
-            part = min(there, _EXACT.divide(_EXACT.subtract(budget, cost), price))
-            if part <= 0:
-                break
+            part = min(part, _EXACT.divide(_EXACT.subtract(budget, cost), price))
+        if part <= 0:
+            break
         amount, worst_buy, worst_sell = _EXACT.add(amount, part), ask[0], bid[0]
         cost = _EXACT.add(cost, _EXACT.multiply(price, part))
         proceeds = _EXACT.add(proceeds, _EXACT.multiply(value, part))
         if part < there:
-            break  # the budget is used up, but for what rounding leaves of it
+            break  # budget or amount is used up, but for what rounding leaves of it
         ask = next(asks, None) if part == ask[1] else (ask[0], _EXACT.subtract(ask[1], part))
         bid = next(bids, None) if part == bid[1] else (bid[0], _EXACT.subtract(bid[1], part))
     if not amount:

@@ -14,6 +14,11 @@ def signal_id(installation: UUID, user_id: int, key: str) -> UUID:
     return uuid5(installation, f"{user_id}:{key}")
 
 
+def trade_id(installation: UUID, user_id: int, key: str) -> UUID:
+    """The id of the arbitrage that a user begins under this idempotency key."""
+    return uuid5(installation, f"{user_id}:arbitrage:{key}")
+
+
 def part_id(parent: UUID, part: int) -> UUID:
     """The id of part number `part` (from 0) of a signal that is traded in parts."""
     return uuid5(parent, f"part {part}")

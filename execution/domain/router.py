@@ -43,6 +43,7 @@ class Facts:
     load: what this worker has under way, for strategies that are balanced by it.
     fees: what an account pays, by exchange and id of keys.
     records: what became of the latest orders, by exchange and pair; the pair "" is all of them together.
+    trades: whether any arbitrage is under way.
     """
 
     health: Mapping[str, Health]
@@ -55,6 +56,7 @@ class Facts:
     load: Mapping[str, Load] = field(default_factory=dict)
     fees: Mapping[tuple[str, str], FeeRate] = field(default_factory=dict)
     records: Mapping[tuple[str, str], Record] = field(default_factory=dict)
+    trades: bool = False
 
     def with_one_more(self, exchange: str) -> "Facts":
         """As they will be once one more order is under way there."""
@@ -70,6 +72,7 @@ class Question:
     probed: exchanges that come back from an outage and have enough other orders to show it.
     turn: which signal of a balanced strategy this is; it tells apart what is otherwise the same question.
     only: the requested exchange or none; for a part of a plan that chose it.
+    exact: in the mode it asks for or not at all; for what goes together with an order that was sent in it.
     routing: the routing strategy the signal asks for. preferred: exchanges it prefers, in order.
     """
 
@@ -83,6 +86,7 @@ class Question:
     probed: tuple[str, ...] = ()
     turn: int = 0
     only: bool = False
+    exact: bool = False
     routing: RouteBy | None = None
     preferred: tuple[str, ...] = ()
 
@@ -309,6 +313,9 @@ def _policy_problem(
 
 def _mode_problem(policy: Policy, question: Question, primary: str, slug: str) -> Problem | None:
     """A failover changes the exchange, never how real the order is: a live order must not end as a fill on paper."""
+    if question.exact and question.requested_mode not in {None, mode_at(policy, question, slug)}:
+        there = mode_at(policy, question, slug).value
+        return ReasonCode.OTHER_MODE, f"An order there would be {there}; this one must be {question.requested_mode}."
     if slug == primary or primary not in policy.exchanges:
         return None
     asked, there = mode_at(policy, question, primary), mode_at(policy, question, slug)

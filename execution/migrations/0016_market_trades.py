@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0014_arbitrage"),
+        ("execution", "0015_arbitrage_trades"),
         ("policies", "0011_arbitrage"),
     ]
 

@@ -2,6 +2,7 @@
 
 from execution.models.alert import Alert, AlertDelivery
 from execution.models.arbitrage import ArbitrageOpportunity
+from execution.models.arbitrage_trade import ArbitrageEvent, ArbitrageStep, ArbitrageTrade
 from execution.models.balance import AccountBalance
 from execution.models.breaker import CircuitBreaker
 from execution.models.costs import AccountFee, OrderCost
@@ -22,7 +23,10 @@ __all__ = [
     "Alert",
     "AlertDelivery",
     "AccountBalance",
+    "ArbitrageEvent",
     "ArbitrageOpportunity",
+    "ArbitrageStep",
+    "ArbitrageTrade",
     "BalanceCheck",
     "BalanceMark",
     "BookBreak",

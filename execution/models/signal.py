@@ -93,7 +93,7 @@ class Signal(models.Model):
             ),
             models.CheckConstraint(
                 name="signal_part_of_parent",
-                condition=Q(parent=None, part=None, allotted=None, due_at=None, leg=False)
+                condition=Q(parent=None, part=None, allotted=None, due_at=None)
                 | Q(parent__isnull=False, part__isnull=False, allotted__isnull=False, allotted__gt=0),
             ),
             models.UniqueConstraint(

@@ -103,20 +103,28 @@ JOIN execution_signal s ON s.id = o.signal_id WHERE o.status = 'needs_attention'
 UNION ALL
 SELECT 'orphan', client_order_id, user_id, '', '', NULL FROM execution_orphan
 WHERE order_id IS NULL AND client_order_id <> ''
+UNION ALL
+(SELECT 'trade', '', 0, '', '', NULL FROM execution_arbitragetrade WHERE state IN ('first', 'second', 'repair') LIMIT 1)
 """
 
 
 def _doubts() -> dict[str, Any]:
-    """The few rows that hold trading up: accounts to compare, orders in doubt, orders without a row."""
+    """The few rows that hold trading up: accounts to compare, orders in doubt, orders without a row.
+
+    And, as it costs nothing here, whether an arbitrage is under way.
+    """
     unreconciled: set[str] = set()
     in_doubt: set[tuple[int, str, str]] = set()
     orphans: dict[int, set[str]] = defaultdict(set)
+    trades = False
     held: dict[int, datetime] = {}
     for kind, name, user_id, strategy_id, symbol, required_at in fetch(_DOUBTS, {}):
         if kind == "orphan":
             orphans[user_id].add(name)
         elif kind == "in_doubt":
             in_doubt.add((user_id, strategy_id, symbol))
+        elif kind == "trade":
+            trades = True
         else:
             unreconciled.add(name)
             held[user_id] = max(required_at, held.get(user_id, required_at))
@@ -125,6 +133,7 @@ def _doubts() -> dict[str, Any]:
         "in_doubt": frozenset(in_doubt),
         "orphans": {user_id: frozenset(names) for user_id, names in orphans.items()},
         "held_before": held,
+        "trades": trades,
     }
 
 

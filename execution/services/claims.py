@@ -65,6 +65,11 @@ class ClaimedSignal:
         return self.parent_id is not None and not self.leg
 
     @property
+    def of_trade(self) -> bool:
+        """Whether it is one order of an arbitrage (`execution.services.arbitrage_trades`)."""
+        return self.leg and self.parent_id is None
+
+    @property
     def remaining(self) -> Decimal:
         """What is left of it, in the unit of its size."""
         left = self.wanted.amount if self.wanted.notional is None else self.wanted.notional
@@ -81,6 +86,7 @@ class ClaimedSignal:
             self.requested_mode,
             self.tried,
             only=self.leg,
+            exact=self.of_trade,
             routing=self.routing,
             preferred=self.preferred,
         )
@@ -119,6 +125,7 @@ class WorkingOrder:
     cancel_reason: str = ""
     of_part: bool = False
     rest_until: datetime | None = None
+    of_trade: bool = False
 
     def request(self) -> OrderRequest:
         """The order as an exchange adapter wants it."""
@@ -259,7 +266,7 @@ _ORDER_COLUMNS = """
     o.order_type, o.time_in_force, o.amount, o.price, o.reference_price, o.filled_amount, o.exchange_order_id,
     o.baseline, o.exclusive, o.submitted_at, o.valid_until, o.expires_at, o.clean_misses, o.cancel_requested_at,
     s.received_at, o.cancel_code, o.cancel_reason, s.parent_id IS NOT NULL,
-    (s.schedule->>'rest_until')::timestamptz
+    (s.schedule->>'rest_until')::timestamptz, s.leg AND s.parent_id IS NULL
 """
 
 # An exclusive order is only taken when no other one of these keys in this pair is in doubt, and oldest first.
@@ -350,14 +357,14 @@ def _working_order(
     baseline: str | None, exclusive: bool, submitted_at: datetime, valid_until: datetime,
     expires_at: datetime, clean_misses: int, cancel_requested_at: datetime | None,
     received_at: datetime, cancel_code: str, cancel_reason: str, of_part: bool,
-    rest_until: datetime | None,
+    rest_until: datetime | None, of_trade: bool,
 ) -> WorkingOrder:  # fmt: skip
     return WorkingOrder(
         id, signal_id, user_id, exchange, credential_id, Mode(mode), OrderStatus(status), strategy_id, symbol,
         Side(side), OrderType(order_type), TimeInForce(time_in_force), amount, price, reference_price, filled_amount,
         exchange_order_id, json.loads(baseline) if baseline else None, exclusive, submitted_at, valid_until,
         expires_at, clean_misses, cancel_requested_at, received_at, cancel_code, cancel_reason, of_part,
-        rest_until,
+        rest_until, of_trade,
     )  # fmt: skip
 
 

@@ -329,6 +329,7 @@ def _order_of(item: Decided, now: datetime, validity_s: float) -> WorkingOrder:
         received_at=signal.received_at,
         of_part=signal.parent_id is not None,
         rest_until=_rest_until(signal),
+        of_trade=signal.of_trade,
     )
 
 

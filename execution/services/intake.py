@@ -32,6 +32,7 @@ class NewSignal:
     """A validated wish of a client. Exactly one of amount (base units) and notional (quote units).
 
     sent_at: when the client made it; its age counts from there. schedule: the client's own slices, horizon_s, display.
+    leg: it goes to the exchange it names or nowhere.
     """
 
     idempotency_key: str
@@ -56,6 +57,7 @@ class NewSignal:
     preferred_exchanges: tuple[str, ...] = ()
     method: Method | None = None
     schedule: Mapping[str, Any] | None = None
+    leg: bool = False
 
 
 class Outcome(Enum):
@@ -91,7 +93,7 @@ _SIGNAL = (
     "id uuid, key text, body_hash text, symbol text, side text, amount numeric, notional numeric, order_type text, "
     "limit_price numeric, time_in_force text, signal_type text, strategy_id text, exchange text, mode text, "
     "slippage numeric, priority int, expires_at timestamptz, extra text, method text, schedule text, routing text, "
-    "preferred json"
+    "preferred json, leg bool"
 )
 _STORE = f"""
 WITH fresh AS (
@@ -107,7 +109,7 @@ INSERT INTO execution_signal (
 SELECT id, %(user_id)s, %(token_id)s, key, body_hash, %(now)s, symbol, side, amount, notional, order_type,
        limit_price, time_in_force, signal_type, strategy_id, exchange, mode, slippage,
        priority, expires_at, extra::jsonb, 'pending', '', '', NULL, 0, '{{}}', NULL, NULL, 0, 0, NULL,
-       NULL, NULL, false, NULL, NULL, 0, 0, method, schedule::jsonb, NULL,
+       NULL, NULL, leg, NULL, NULL, 0, 0, method, schedule::jsonb, NULL,
        routing, ARRAY(SELECT json_array_elements_text(preferred))
 FROM fresh
 ON CONFLICT DO NOTHING
@@ -179,6 +181,7 @@ def _row(signal: NewSignal, new_id: UUID, now: datetime, max_age_s: int) -> tupl
         json.dumps(signal.schedule) if signal.schedule else None,
         signal.routing_strategy.value if signal.routing_strategy else "",
         signal.preferred_exchanges,
+        signal.leg,
     )
 
 

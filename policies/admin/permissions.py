@@ -43,7 +43,7 @@ class TradingPermissionAdmin(HaltRow, ChangedColumn, PolicyAdmin):
     inlines = (OrderSizeInline,)
     conditional_fields = {"exchanges": "all_exchanges == false"}
     fieldsets = (
-        ("Who", {"fields": ("user", "enabled")}),
+        ("Who", {"fields": ("user", "enabled", "arbitrage")}),
         ("Where and what", {"fields": ("all_exchanges", "exchanges", "pairs")}),
     )
 

@@ -31,6 +31,7 @@ class RoutingSettingsAdmin(PolicyAdmin):
         "beyond_chain": VERTICAL,
         "on_missing_credential": VERTICAL,
         "on_extra_precision": VERTICAL,
+        "arbitrage_one_legged": VERTICAL,
     }
     fieldsets = (
         (
@@ -52,7 +53,19 @@ class RoutingSettingsAdmin(PolicyAdmin):
             {"fields": ("twap_above", "twap_slices", "twap_horizon_s", "schedule_jitter", "passive_horizon_s")},
         ),
         ("Freshness", {"fields": ("book_max_age_s", "signal_max_age_s")}),
-        ("Arbitrage", {"fields": ("arbitrage_min_profit_bps", "arbitrage_max_notional")}),
+        (
+            "Arbitrage",
+            {
+                "fields": (
+                    "arbitrage_enabled",
+                    "arbitrage_min_profit_bps",
+                    "arbitrage_max_notional",
+                    "arbitrage_book_max_age_s",
+                    "arbitrage_one_legged",
+                    "arbitrage_max_loss_bps",
+                )
+            },
+        ),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

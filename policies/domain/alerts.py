@@ -28,6 +28,7 @@ class Condition(StrEnum):
     WORKER_SILENT = "worker_silent"
     WEBHOOK_REFUSALS = "webhook_refusals"
     DATABASE_RESTORED = "database_restored"
+    ARBITRAGE_ONE_LEGGED = "arbitrage_one_legged"
 
 
 class Severity(StrEnum):
@@ -104,6 +105,10 @@ MEANINGS: Mapping[Condition, Meaning] = {
     ),
     Condition.DATABASE_RESTORED: Meaning(
         "Database restored", "The database went back in time; everything is halted until a person releases it."
+    ),
+    Condition.ARBITRAGE_ONE_LEGGED: Meaning(
+        "One-legged arbitrage",
+        "One order of an arbitrage was filled and the other not; a person decides about the rest.",
     ),
 }
 

@@ -120,6 +120,14 @@ SMART_ROUTES = frozenset(
 """The strategies that have a row of weights. `smart` is whichever of them the routing settings name."""
 
 
+class OneLegged(StrEnum):
+    """What happens when the second order of an arbitrage leaves something open: try again, trade it back, or ask."""
+
+    COMPLETE = "complete"
+    UNWIND = "unwind"
+    HOLD = "hold"
+
+
 @dataclass(frozen=True, slots=True)
 class ChainOrder:
     """The order of a chain. region: preferred by `own_region_first`; empty is the primary's own."""
@@ -214,6 +222,10 @@ class RoutingRules:
     passive_horizon_s: int = 30
     arbitrage_min_profit_bps: Decimal = Decimal(5)
     arbitrage_max_notional: Decimal = Decimal(1000)
+    arbitrage_enabled: bool = False
+    arbitrage_one_legged: OneLegged = OneLegged.HOLD
+    arbitrage_max_loss_bps: Decimal = Decimal(20)
+    arbitrage_book_max_age_s: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +251,7 @@ class PermissionRule:
 
     exchanges: None means all. pairs: patterns such as `BTC/USDT` or `*/NOK`; empty means all.
     max_order_notional: largest value of one order per quote currency; a currency that is missing may not be traded.
+    arbitrage: whether arbitrage may be traded with the user's accounts.
     """
 
     user_id: int
@@ -248,6 +261,7 @@ class PermissionRule:
     exchanges: frozenset[str] | None
     pairs: tuple[str, ...]
     max_order_notional: Mapping[str, Decimal]
+    arbitrage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,33 @@ REQUEST_REASONS: dict[str, tuple[str, str, str]] = {
     ),
     "ARBITRAGE_OFF": (
         "Arbitrage is found and shown here, and not traded. Nothing was sent.",
-        "There is no switch for it yet: its orders are not atomic.",
-        "Send the orders of an opportunity as signals of your own.",
+        "It is off until a risk manager switches it on: its orders are not atomic.",
+        "Switch on Trade arbitrage in the routing settings, or send the orders as signals of your own.",
+    ),
+    "ARBITRAGE_NOT_PERMITTED": (
+        "This user may not trade arbitrage. Nothing was sent.",
+        "The user's trading permission does not say so.",
+        "A risk manager ticks May trade arbitrage under Trading permissions.",
+    ),
+    "ARBITRAGE_TRIANGLE": (
+        "Only opportunities between two exchanges are traded here. Nothing was sent.",
+        "The opportunity is a triangle within one exchange: three orders, none of which can wait for the other.",
+        "Send its orders as signals of your own.",
+    ),
+    "ARBITRAGE_GONE": (
+        "The opportunity is not there any more at the newest books and this account's fees. Nothing was sent.",
+        "Somebody was faster, the books moved, or this account pays more than the exchange's basic fee.",
+        "Take the next one. If it happens always, look at the account's fees and at the least profit.",
+    ),
+    "ARBITRAGE_UNDER_WAY": (
+        "This user has an arbitrage in this pair that is not over. Nothing was sent.",
+        "It is still being traded, or one of its orders failed and a person has to decide.",
+        "Wait for it, or decide about it under Arbitrage trades.",
+    ),
+    "ARBITRAGE_ONE_LEGGED": (
+        "One order of an arbitrage was filled and the other one was not: the rest is open, and a person decides.",
+        "The book moved between the two orders, or the second exchange refused.",
+        "Complete it, trade it back or accept it as a position, on the trade's page.",
     ),
     "WEBHOOK_SIGNATURE": (
         "There is no such webhook, or the signature is missing or wrong.",

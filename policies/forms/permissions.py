@@ -20,7 +20,7 @@ class TradingPermissionForm(PolicyForm):
 
     class Meta:
         model = TradingPermission
-        fields = ("user", "enabled", "all_exchanges", "exchanges", "pairs")
+        fields = ("user", "enabled", "arbitrage", "all_exchanges", "exchanges", "pairs")
         widgets = {"exchanges": UnfoldAdminCheckboxSelectMultipleWidget}
 
     def clean(self) -> dict[str, Any] | None:

@@ -40,6 +40,12 @@ class OnMissingCredentialChoices(models.TextChoices):
     DENY = policy.OnMissingCredential.DENY.value, "Deny the signal"
 
 
+class OneLeggedChoices(models.TextChoices):
+    HOLD = policy.OneLegged.HOLD.value, "Leave it open, and ask a person"
+    COMPLETE = policy.OneLegged.COMPLETE.value, "Try the second order again, within the largest loss; then ask"
+    UNWIND = policy.OneLegged.UNWIND.value, "Trade it back where the first order was, within the largest loss; then ask"
+
+
 class OnExtraPrecisionChoices(models.TextChoices):
     DENY = policy.OnExtraPrecision.DENY.value, "Deny the signal and name the rounded amount"
     ROUND_DOWN = policy.OnExtraPrecision.ROUND_DOWN.value, "Round down to the exchange's lot"

@@ -17,6 +17,9 @@ class TradingPermission(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trading_permission")
     enabled = models.BooleanField(default=True, help_text="Off: every signal of this user is denied.")
+    arbitrage = models.BooleanField(
+        "may trade arbitrage", default=False, help_text="Where the routing settings have it switched on."
+    )
     all_exchanges = models.BooleanField(default=True, help_text="Off: only the exchanges chosen below.")
     exchanges = models.ManyToManyField(
         Exchange, blank=True, related_name="+", help_text="Only read when the above is off."

@@ -8,6 +8,7 @@ from simple_history.models import HistoricalRecords
 from policies.models.choices import (
     BeyondChainChoices,
     OnAllUnhealthyChoices,
+    OneLeggedChoices,
     OnExtraPrecisionChoices,
     OnMissingCredentialChoices,
     OnUnknownExchangeChoices,
@@ -159,6 +160,35 @@ class RoutingSettings(models.Model):
         default=Decimal(1000),
         validators=[MinValueValidator(Decimal(1))],
         help_text="In the currency that is paid with: opportunities are sized for at most this cost.",
+    )
+    arbitrage_enabled = models.BooleanField(
+        "trade arbitrage",
+        default=False,
+        help_text="On: users whose permission says so may trade what is found between two exchanges. What is under way "
+        "when it is switched off is finished.",
+    )
+    arbitrage_one_legged = models.CharField(
+        "when the second order fails",
+        max_length=10,
+        choices=OneLeggedChoices.choices,
+        default=OneLeggedChoices.HOLD,
+        help_text="The two orders are not one: the first may fill and the second may not.",
+    )
+    arbitrage_max_loss_bps = models.DecimalField(
+        "largest arbitrage loss",
+        max_digits=7,
+        decimal_places=2,
+        default=Decimal(20),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(500))],
+        help_text="In basis points of what is open, after fees: how much completing it or trading it back may lose.",
+    )
+    arbitrage_book_max_age_s = models.DecimalField(
+        "oldest book of an arbitrage",
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal("0.1")), MaxValueValidator(Decimal(10))],
+        help_text="Seconds. No trade begins on a book that is older.",
     )
 
     history = HistoricalRecords()

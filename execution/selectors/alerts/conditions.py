@@ -197,6 +197,12 @@ def _database_restored(there: Look, threshold: int) -> Iterator[Finding]:
         yield Finding("", RESTORED, state.reason, "policies_tradingstate")
 
 
+def _one_legged(there: Look, threshold: int) -> Iterator[Finding]:
+    for trade in there.one_legged:
+        subject = f"One-legged arbitrage in {trade.status}"
+        yield Finding(trade.pk, subject, trade.what, "execution_arbitragetrade", trade.pk)
+
+
 def _named(slugs: list[str]) -> str:
     more = f" and {len(slugs) - NAMED} more" if len(slugs) > NAMED else ""
     return ", ".join(slugs[:NAMED]) + more
@@ -225,6 +231,7 @@ EVALUATORS: Mapping[Condition, Evaluator] = {
         Condition.WEBHOOK_REFUSALS, "webhook refusals", "an hour", "execution_webhookdelivery"
     ),
     Condition.DATABASE_RESTORED: _database_restored,
+    Condition.ARBITRAGE_ONE_LEGGED: _one_legged,
 }
 
 

@@ -23,7 +23,7 @@ LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An order whose fate nobody knows."""
+    """An order whose fate nobody knows, or an arbitrage of which a part is open."""
 
     pk: str
     status: str
@@ -49,6 +49,7 @@ class Look:
     heard_at: Mapping[str, datetime | None] = field(default_factory=dict)
     seen_at: Mapping[str, datetime | None] = field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
+    one_legged: tuple[Doubt, ...] = ()
     counts: Mapping[Condition, int] = field(default_factory=dict)
     placed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     waits_since: datetime | None = None
@@ -77,6 +78,10 @@ WHERE outcome = 'refused' AND at > %(hour_ago)s
     Condition.REJECTIONS: """
 SELECT 'rejections', count(*) FILTER (WHERE status = 'rejected'), exchange_id, count(*)::text, '', NULL::timestamptz
 FROM execution_order WHERE created_at > %(minutes_ago)s AND submitted_at IS NOT NULL GROUP BY exchange_id
+""",
+    Condition.ARBITRAGE_ONE_LEGGED: """
+(SELECT 'arbitrage_one_legged', 0, id::text, symbol, reason_detail, held_at
+ FROM execution_arbitragetrade WHERE state = 'held' ORDER BY held_at LIMIT %(limit)s)
 """,
     # What is traded in parts comes back between them, however long ago it was received. Each line has its own index.
     Condition.QUEUE_AGE: """
@@ -125,14 +130,18 @@ def _counted(now: datetime, watched: Collection[Condition]) -> dict[str, Any]:
     counts: dict[Condition, int] = {}
     placed: dict[str, tuple[int, int]] = {}
     doubts: list[Doubt] = []
+    one_legged: list[Doubt] = []
     waits_since = None
     for kind, count, name, word, what, at in fetch("UNION ALL".join(asked), params):
         if kind == "doubt":
             exchange, _, text = what.partition("|")
             doubts.append(Doubt(name, word, exchange, text, at))
+        elif kind == Condition.ARBITRAGE_ONE_LEGGED:
+            one_legged.append(Doubt(name, word, "", what, at))
         elif kind == Condition.REJECTIONS:
             placed[name] = count, int(word)
         else:
             counts[Condition(kind)] = count
             waits_since = at or waits_since
-    return {"counts": counts, "placed": placed, "doubts": tuple(doubts), "waits_since": waits_since}
+    found = {"counts": counts, "placed": placed, "waits_since": waits_since}
+    return {**found, "doubts": tuple(doubts), "one_legged": tuple(one_legged)}

@@ -35,6 +35,7 @@ from execution.services.executor.sender import Sender
 from execution.services.executor.slots import Slots
 from execution.services.executor.standing import Standing
 from execution.services.executor.threads import DatabaseThreads
+from execution.services.executor.trades import Trades
 from execution.services.ledger import Move
 from execution.services.market_data import BookCache, SharedBooks
 from policies import snapshot
@@ -173,6 +174,7 @@ class Executor:
         )
         self.duties = Duties(self._database, self.connections, self._policy, self._refresh_policy, self._spawn)
         self._reconciler = Reconciler(self._database, self.connections, self._policy, self._reconciled)
+        self._trades = Trades(self._database, self._wakeup.set)
         self._routing = RoutingStage(
             self._database,
             books,
@@ -181,6 +183,7 @@ class Executor:
             self.duties.refresh_health,
             self._left_queued,
             self._fill_books.compared,
+            lambda: self._spawn(self._trades.turn()),
             validity_s=options.validity_s,
             check_after_s=options.check_after_s,
         )
@@ -259,6 +262,8 @@ class Executor:
             self._spawn(self._checker.check(order, self._recorder.put))
         await self._database.run(claims.return_stale_claims)
         await self._database.run(cancel.cancel_left)
+        if self._facts().trades:
+            self._spawn(self._trades.turn())
         await self._route(await self._database.run(claims.claim_slices, CHECK_BATCH, self._facts().held_before))
 
     def _send(self, order: WorkingOrder) -> None:
@@ -279,6 +284,8 @@ class Executor:
 
     def _recorded(self, moves: Sequence[Move]) -> None:
         self._fill_books.recorded(moves)
+        if any(move.order.of_trade and move.status in FINAL for move in moves):
+            self._spawn(self._trades.turn())
         for move in moves:
             count(move)
             if move.code == ReasonCode.AUTHENTICATION_FAILED:

@@ -77,6 +77,7 @@ class RoutingStage:
         refresh_health: Callable[[Sequence[str]], Awaitable[None]],
         left_queued: Callable[[Iterable[str]], None],
         compared: Callable[[Iterable[str]], None],
+        trade_denied: Callable[[], None],
         *,
         validity_s: float,
         check_after_s: float,
@@ -87,6 +88,7 @@ class RoutingStage:
         self._policy_and_facts = policy_and_facts
         self._refresh_health = refresh_health
         self._left_queued = left_queued
+        self._trade_denied = trade_denied
         self._validity_s = validity_s
         self._check_after_s = check_after_s
         self._smart = SmartStage(database, books, compared)
@@ -289,6 +291,8 @@ class RoutingStage:
         made_pending = any(item.parts or (item.denial and item.signal.parent_id) for item in decided)
         if queued or made_pending:
             self._left_queued(queued)
+        if any(item.denial and item.signal.of_trade for item in decided):
+            self._trade_denied()
 
 
 def _answer_each(
