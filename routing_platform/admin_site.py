@@ -42,6 +42,7 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             ("fees/", costs.fees, "fees"),
             ("arbitrage/", arbitrage.arbitrage, "arbitrage"),
             ("arbitrage/part/", arbitrage.arbitrage_part, "arbitrage_part"),
+            ("arbitrage/<int:opportunity>/trade/", arbitrage.arbitrage_trade, "arbitrage_trade"),
             ("route-preview/", route_preview.route_preview, "route_preview"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),

@@ -3,6 +3,7 @@
 from execution.admin import (
     alert,
     alert_channel,
+    arbitrage_trade,
     exchange,
     failover,
     health,
@@ -19,6 +20,7 @@ from execution.admin import (
 __all__ = [
     "alert",
     "alert_channel",
+    "arbitrage_trade",
     "exchange",
     "failover",
     "health",

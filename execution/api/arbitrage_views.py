@@ -2,13 +2,12 @@
 
 from typing import Any, cast
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from execution.api import serializers as out
 from execution.api.auth import Client
 from execution.api.errors import ApiError
 from execution.api.serializers import exact
@@ -62,14 +61,3 @@ class OpportunitiesView(APIView):
         if not client.sees_all and (permission is None or not permission.enabled):
             raise ApiError(403, ReasonCode.NO_PERMISSION)
         return Response(OpportunityOut(opportunities(client.pk, ended=False), many=True).data)
-
-
-class ExecuteArbitrageView(APIView):
-    """Arbitrage."""
-
-    scopes = {"POST": "trade"}
-
-    @extend_schema(request=None, responses={409: OpenApiResponse(out.ErrorOut, "Nothing was sent.")})
-    def post(self, request: Request) -> Response:
-        """Refused: this platform finds arbitrage and shows it, and sends no orders for it."""
-        raise ApiError(409, ReasonCode.ARBITRAGE_OFF)

@@ -4,6 +4,7 @@ from django.urls import re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from execution.api import (
+    arbitrage_trade_views,
     arbitrage_views,
     cost_views,
     exchange_views,
@@ -15,7 +16,7 @@ from execution.api import (
 )
 
 _ID = r"(?P<{}>[0-9a-f-]{{32,36}})"
-_SIGNAL, _ORDER = _ID.format("signal_id"), _ID.format("order_id")
+_SIGNAL, _ORDER, _TRADE = _ID.format("signal_id"), _ID.format("order_id"), _ID.format("trade_id")
 
 urlpatterns = [
     re_path(r"^signals/?$", views.SignalsView.as_view(), name="signals"),
@@ -36,7 +37,11 @@ urlpatterns = [
     re_path(r"^exchanges/status/?$", exchange_views.ExchangeStatusView.as_view(), name="exchange-status"),
     re_path(r"^prices/best/?$", price_views.BestPriceView.as_view(), name="best-price"),
     re_path(r"^arbitrage/opportunities/?$", arbitrage_views.OpportunitiesView.as_view(), name="arbitrage"),
-    re_path(r"^arbitrage/execute/?$", arbitrage_views.ExecuteArbitrageView.as_view(), name="arbitrage-execute"),
+    re_path(r"^arbitrage/execute/?$", arbitrage_trade_views.ExecuteArbitrageView.as_view(), name="arbitrage-execute"),
+    re_path(r"^arbitrage/trades/?$", arbitrage_trade_views.ArbitrageTradesView.as_view(), name="arbitrage-trades"),
+    re_path(
+        rf"^arbitrage/trades/{_TRADE}/?$", arbitrage_trade_views.ArbitrageTradeView.as_view(), name="arbitrage-trade"
+    ),
     re_path(r"^markets/?$", exchange_views.MarketsView.as_view(), name="markets"),
     re_path(
         r"^webhooks/tradingview/(?P<token>[^/]+)/?$", webhook_views.TradingViewWebhookView.as_view(), name="tradingview"

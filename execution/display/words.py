@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
 
+from execution.domain.arbitrage_trade import TradeState
 from execution.domain.breaker import BreakerState
 from execution.domain.feeds import FeedState
 from execution.domain.health import HealthStatus
@@ -52,6 +53,15 @@ BREAKER_WORDS: dict[str, tuple[str, Tone]] = {
     BreakerState.HALF_OPEN: ("HALF OPEN", Tone.WATCH),
     BreakerState.OPEN: ("OPEN", Tone.ACT),
 }
+TRADE_WORDS: dict[str, tuple[str, Tone]] = {
+    TradeState.FIRST: ("FIRST ORDER", Tone.BUSY),
+    TradeState.SECOND: ("SECOND ORDER", Tone.BUSY),
+    TradeState.REPAIR: ("TRADING THE REST", Tone.WATCH),
+    TradeState.HELD: ("ONE-LEGGED", Tone.ACT),
+    TradeState.DONE: ("DONE", Tone.OK),
+    TradeState.NOTHING: ("NOTHING TRADED", Tone.OFF),
+    TradeState.ACCEPTED: ("ACCEPTED", Tone.OFF),
+}
 BAN_WORDS: dict[str, tuple[str, Tone]] = {"allowed": ("ALLOWED", Tone.OK), "banned": ("BANNED", Tone.ACT)}
 _EVENT_WORDS = {**HEALTH_WORDS, **BREAKER_WORDS, **BAN_WORDS}
 
@@ -94,6 +104,16 @@ def books_sentence(feed: FeedState | None) -> str:
     if feed.missing:
         told += f" {feed.missing} {'have' if feed.missing > 1 else 'has'} not come yet."
     return told if feed.oldest_s is None else f"{told} The oldest is {age(feed.oldest_s)} old."
+
+
+def trade_tone(state: str) -> tuple[str, Tone]:
+    """An arbitrage's state."""
+    return TRADE_WORDS[state]
+
+
+def trade_word(state: str) -> SafeString:
+    """An arbitrage's state as shape, word and colour."""
+    return word(*TRADE_WORDS[state])
 
 
 def signal_word(status: str) -> SafeString:

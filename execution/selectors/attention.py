@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from execution.domain.arbitrage_trade import TradeState
 from execution.domain.orders import OrderStatus
 from execution.domain.router import Facts
-from execution.models import Heartbeat, Order
+from execution.models import ArbitrageTrade, Heartbeat, Order
 from execution.selectors.canaries import deaf_queues, heard
 from execution.selectors.exchange_status import all_statuses
 from execution.selectors.questions import Difference, Kind, Questions, Stray, Uncompared, open_questions
@@ -49,7 +50,7 @@ Found = tuple[Item, "Order | Question | None"]
 
 
 def attention(policy: Policy, facts: Facts, now: datetime, limit: int) -> list[Item]:
-    """Everything that needs a person, the worst first. Four queries."""
+    """Everything that needs a person, the worst first. Five queries."""
     return [item for item, _ in found_with_rows(policy, facts, now, limit)]
 
 
@@ -60,7 +61,7 @@ def found_with_rows(policy: Policy, facts: Facts, now: datetime, limit: int) -> 
     found: list[Found] = [(item, None) for item in plain]
     found += orders_in_doubt(now, limit)
     found += _questions(questions, now)
-    found += [(item, None) for item in (*_exchanges(policy, facts, now), *_frozen_keys(limit))]
+    found += [(item, None) for item in (*_one_legged(limit), *_exchanges(policy, facts, now), *_frozen_keys(limit))]
     return sorted(found, key=lambda pair: pair[0].tone != Tone.ACT)[:limit]
 
 
@@ -116,6 +117,22 @@ def _questions(found: Questions, now: datetime) -> Iterator[Found]:
 def _question_items(kind: Kind, rows: Iterable[Question], now: datetime) -> Iterator[Found]:
     for row in rows:
         yield Item(row.tone(now), row.word(now), row.text, row.since, _PAGES[kind], row.pk, kind), row
+
+
+def _one_legged(limit: int) -> list[Item]:
+    rows = ArbitrageTrade.objects.filter(state=TradeState.HELD).select_related("user").order_by("held_at")[:limit]
+    return [
+        Item(
+            Tone.ACT,
+            "ONE-LEGGED",
+            f"Arbitrage {row.symbol} {row.buy_exchange} → {row.sell_exchange} · {row.user.get_username()}: "
+            f"{amount(row.open_amount)} {row.symbol.partition('/')[0]} is open. Complete, trade back, or accept it.",
+            row.held_at,
+            "execution_arbitragetrade",
+            str(row.pk),
+        )
+        for row in rows
+    ]
 
 
 def _frozen_keys(limit: int) -> list[Item]:

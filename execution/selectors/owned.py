@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 from django.db.models import Model, Prefetch, QuerySet
 
-from execution.models import Order, OrderCost, Position, Signal
+from execution.models import ArbitrageTrade, Order, OrderCost, Position, Signal
 from policies.models import ExchangeCredential
 
 M = TypeVar("M", bound=Model)
@@ -43,6 +43,11 @@ def positions(viewer: Viewer) -> QuerySet[Position]:
 def costs(viewer: Viewer) -> QuerySet[OrderCost]:
     """What the viewer's orders cost."""
     return _owned(OrderCost.objects.select_related("user", "order__signal"), viewer)
+
+
+def trades(viewer: Viewer) -> QuerySet[ArbitrageTrade]:
+    """The viewer's arbitrage trades with their orders."""
+    return _owned(ArbitrageTrade.objects.prefetch_related("steps__signal"), viewer)
 
 
 def credentials(viewer: Viewer) -> QuerySet[ExchangeCredential]:

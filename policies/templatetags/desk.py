@@ -105,6 +105,12 @@ def quote_of(symbol: str) -> str:
 
 
 @register.filter
+def base_of(symbol: str) -> str:
+    """What a pair trades."""
+    return symbol.partition("/")[0]
+
+
+@register.filter
 def at(mapping: Mapping[Any, Any], key: object) -> Any:
     """What is there under a key that a variable holds; None if nothing is."""
     return mapping.get(key)

@@ -37,6 +37,7 @@ class Address:
 def all_addresses() -> list[Address]:
     """Lists, forms, histories, deletions and actions of every model, and the pages that belong to none."""
     found = [Address(name, reverse(f"admin:{name}")) for name in PAGES]
+    found.append(Address("arbitrage_trade", reverse("admin:arbitrage_trade", args=[1])))
     found.append(Address("reason", reverse("admin:reason", args=["ORDER_VALUE"])))
     found.append(Address("search", reverse("admin:search") + "?s=binance&extended=1"))
     found.append(Address("preview", reverse("admin:policies_failoverchain_preview")))

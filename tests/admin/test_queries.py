@@ -30,6 +30,7 @@ LISTS = (
     "execution_reconciliation",
     "execution_alert",
     "execution_alertdelivery",
+    "execution_arbitragetrade",
     "policies_alertrule",
     "policies_alertchannel",
     "policies_exchange",

@@ -24,6 +24,9 @@ from execution.models import (
     AccountFee,
     Alert,
     AlertDelivery,
+    ArbitrageEvent,
+    ArbitrageStep,
+    ArbitrageTrade,
     BalanceCheck,
     BookBreak,
     CircuitBreaker,
@@ -533,7 +536,47 @@ def bad_day(by: User, minutes: int = 6) -> World:
     """Exchanges out, halts, orders in doubt, frozen keys, a silent scheduler."""
     world = bad_day_on(calm_day(minutes), by)
     alert("kraken")
+    arbitrage_trade(world.sender)
     return world
+
+
+def arbitrage_trade(sender: User, state: str = "done", **kwargs: Any) -> ArbitrageTrade:
+    """An arbitrage with two orders; of a held one the second was not filled."""
+    began = kwargs.pop("started_at", ago(minutes=3))
+    held = state == "held"
+    values: dict[str, Any] = {
+        "idempotency_key": uuid.uuid4().hex, "body_hash": "0" * 64, "started_at": began, "started_by": "risk.two",
+        "reason": "the gap has been there for an hour", "symbol": "BTC/USDT", "buy_exchange": "binance",
+        "sell_exchange": "kraken", "mode": "live", "amount": Decimal("0.05"), "buy_limit": Decimal("64210.4"),
+        "sell_limit": Decimal("64480"), "planned_cost": Decimal("3213.73"), "planned_profit": Decimal("7.05"),
+        "planned_bps": Decimal("21.9"), "book_age_s": Decimal("0.412"), "policy": "hold", "max_loss_bps": 20,
+        "first": "buy", "terms": {}, "doing": "hold", "loss_bps": 20, "state": state,
+        "first_why": "binance first, as the harder one: binance holds 1.2 times the amount within the limit and 14.0 "
+        "times in all that is seen, 0 % of its latest orders refused, 58 ms; kraken holds 9.0 times the amount within "
+        "the limit and 40.2 times in all that is seen, 2 % of its latest orders refused, 120 ms.",
+        "reason_code": "ARBITRAGE_ONE_LEGGED" if held else "", "open_amount": Decimal("0.04995" if held else 0),
+        "profit": Decimal("-3.21") if held else Decimal("6.87"), "held_at": began if held else None,
+        "final_at": None if held else began + timedelta(milliseconds=420), **kwargs,
+    }  # fmt: skip
+    trade = ArbitrageTrade.objects.create(user=sender, **values)
+    second = {"status": "cancelled", "reason_code": "NO_FILL"} if held else {"filled_notional": Decimal("3220.78")}
+    orders = (
+        ("first", "buy", "binance", {"amount": Decimal("0.05"), "filled_notional": Decimal("3210.52")}),
+        ("second", "sell", "kraken", {"amount": Decimal("0.04995"), **second}),
+    )
+    for number, (kind, side, exchange, more) in enumerate(orders):
+        filled = Decimal(0) if "status" in more else more["amount"]
+        signal = make_signal(
+            sender, received_at=began, side=side, requested_exchange=exchange, exchange_id=exchange, leg=True,
+            order_type="limit", limit_price=values[f"{side}_limit"], filled_amount=filled,
+            strategy_id="arbitrage", **more,
+        )  # fmt: skip
+        ArbitrageStep.objects.create(trade=trade, number=number, kind=kind, signal=signal)
+        ArbitrageEvent.objects.create(trade=trade, at=began + timedelta(milliseconds=210 * number), state=kind)
+    ArbitrageEvent.objects.create(
+        trade=trade, at=began + timedelta(milliseconds=420), state=state, reason_code=values["reason_code"]
+    )
+    return trade
 
 
 def bad_day_on(world: World, by: User) -> World:

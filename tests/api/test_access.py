@@ -29,6 +29,9 @@ ENDPOINTS = [
     ("POST", "/api/execute", "trade"),
     ("GET", "/api/exchanges/status", "read"),
     ("GET", "/api/markets", "read"),
+    ("POST", "/api/arbitrage/execute", "trade"),
+    ("GET", "/api/arbitrage/trades", "read"),
+    ("GET", "/api/arbitrage/trades/{id}", "read"),
 ]
 
 

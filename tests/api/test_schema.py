@@ -21,7 +21,7 @@ from execution.models import Position
 from execution.services import waiting
 from policies.domain.reasons import ReasonCode
 from routing_platform.wsgi import application
-from tests.admin.world import decide, make_order, make_signal
+from tests.admin.world import arbitrage_trade, decide, make_order, make_signal
 from tests.api import hooks
 
 PLAIN = {"Accept-Encoding": "identity"}  # the in-process transport does not unpack
@@ -89,6 +89,7 @@ def known(api, monkeypatch):
     return {
         "signal_id": str(signal.pk),
         "order_id": str(order.pk),
+        "trade_id": str(arbitrage_trade(api.user).pk),
         "token": hook.secret,
         "name": signed.hook.name,
     }

@@ -214,10 +214,17 @@ def test_the_api_shows_what_is_there_to_those_who_may_trade(trader, django_user_
     assert staff.get("/api/arbitrage/opportunities").json() == []
 
 
-def test_nothing_is_ever_sent(trader):
-    refused = api_of(trader).post("/api/arbitrage/execute", {})
+def test_nothing_is_sent_until_it_is_switched_on(trader):
+    opportunity = ArbitrageOpportunity.objects.get().pk
+    api = api_of(trader)
+    refused = api.post("/api/arbitrage/execute", {"opportunity_id": opportunity, "idempotency_key": "k"})
 
     assert (refused.status_code, refused.json()["code"]) == (409, "ARBITRAGE_OFF")
+    for body in ({}, {"opportunity_id": 0}, {"opportunity_id": opportunity, "amount": "1"}):
+        wrong = api.post("/api/arbitrage/execute", {**body, "idempotency_key": "k"})
+        assert (wrong.status_code, wrong.json()["code"]) == (400, "INVALID_REQUEST")
+    keyless = api.post("/api/arbitrage/execute", {"opportunity_id": opportunity})
+    assert (keyless.status_code, keyless.json()["code"]) == (400, "IDEMPOTENCY_KEY_MISSING")
 
 
 def test_the_page_shows_it_and_refreshes_itself(trader, client, django_user_model):

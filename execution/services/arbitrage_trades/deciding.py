@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from execution.domain.arbitrage_trade import Doing, Next, TradeState, next_move
 from execution.models import ArbitrageTrade
+from execution.selectors.arbitrage_trades import steps_of
 from execution.selectors.facts import current_facts
 from execution.services.arbitrage_trades import rows
 from policies.domain.numbers import plain
@@ -34,7 +35,7 @@ def trade_rest(trade_id: UUID, wish: OneLegged, loss_bps: Decimal, *, by: str, r
     try:
         with transaction.atomic():
             row = _held(trade_id)
-            steps = rows.steps_of([row])[row.pk]
+            steps = steps_of([row])[row.pk]
             _renew_terms(row)
             row.doing, row.loss_bps, row.since_step = wish.value, loss_bps, len(steps)
             after = next_move(rows.plan_of(row), steps, Doing(wish, loss_bps, len(steps)), now)
@@ -53,7 +54,7 @@ def accept(trade_id: UUID, *, by: str, reason: str) -> None:
     reason = check_reason(reason)
     row = _held(trade_id)
     after = Next(TradeState.ACCEPTED, code=row.reason_code, why=row.reason_detail)
-    rows.move(row, rows.steps_of([row])[row.pk], after, timezone.now(), by=by, said=f"accepted as a position: {reason}")
+    rows.move(row, steps_of([row])[row.pk], after, timezone.now(), by=by, said=f"accepted as a position: {reason}")
     logger.warning("arbitrage_accepted", trade=str(trade_id), open=str(row.open_amount), by=by, reason=reason)
 
 

@@ -1,6 +1,6 @@
 """Between the rows of a trade and what `execution.domain.arbitrage_trade` decides with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,8 +19,8 @@ from execution.domain.arbitrage_trade import (
     result_of,
 )
 from execution.domain.market import Market
-from execution.domain.orders import OrderType, Side, SignalStatus, SignalType, TimeInForce
-from execution.models import ArbitrageEvent, ArbitrageStep, ArbitrageTrade, Fill
+from execution.domain.orders import OrderType, Side, SignalType, TimeInForce
+from execution.models import ArbitrageEvent, ArbitrageStep, ArbitrageTrade
 from execution.services.arbitrage_trades.offers import STRATEGY
 from execution.services.intake import NewSignal, Outcome, body_hash, store_signals
 from policies.domain.numbers import plain
@@ -78,46 +78,6 @@ def _account(trade: ArbitrageTrade, exchange: str, limit: Decimal) -> Account:
 def doing_of(trade: ArbitrageTrade) -> Doing:
     """What is done about what stays open."""
     return Doing(OneLegged(trade.doing), trade.loss_bps, trade.since_step)
-
-
-def steps_of(trades: Sequence[ArbitrageTrade]) -> dict[UUID, list[Step]]:
-    """The orders of these trades as they are now. Two queries."""
-    rows = list(ArbitrageStep.objects.filter(trade__in=trades).select_related("signal").order_by("trade_id", "number"))
-    fills: dict[UUID, list[Fill]] = {}
-    for fill in Fill.objects.filter(order__signal__in=[row.signal_id for row in rows]).select_related("order"):
-        fills.setdefault(fill.order.signal_id, []).append(fill)
-    found: dict[UUID, list[Step]] = {trade.pk: [] for trade in trades}
-    for row in rows:
-        found[row.trade_id].append(_step(row, fills.get(row.signal_id, [])))
-    return found
-
-
-def _step(row: ArbitrageStep, fills: Iterable[Fill]) -> Step:
-    signal = row.signal
-    base, _, quote = signal.symbol.partition("/")
-    fees = {base: Decimal(0), quote: Decimal(0)}
-    known = True
-    for fill in fills:
-        if fill.fee_asset in fees:
-            fees[fill.fee_asset] += fill.fee
-        else:
-            known = False
-    assert signal.amount is not None
-    return Step(
-        kind=StepKind(row.kind),
-        side=Side(signal.side),
-        exchange=signal.requested_exchange,
-        amount=signal.amount,
-        status=SignalStatus(signal.status) if signal.final_at is not None else None,
-        code=signal.reason_code,
-        detail=signal.reason_detail,
-        filled=signal.filled_amount,
-        notional=signal.filled_notional,
-        base_fee=fees[base],
-        quote_fee=fees[quote],
-        fees_known=known,
-        ended_at=signal.final_at,
-    )
 
 
 def step_key(trade_id: UUID, number: int) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from execution.domain.arbitrage_trade import OVER, UNDER_WAY, Step, TradeState, next_move
 from execution.models import ArbitrageStep, ArbitrageTrade
+from execution.selectors.arbitrage_trades import steps_of
 from execution.services.arbitrage_trades import rows
 
 logger = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ def _advance_one(pk: UUID) -> bool:
             row = ArbitrageTrade.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
             if row is None or row.state not in UNDER_WAY:
                 return False
-            return _move(row, rows.steps_of([row])[row.pk], now)
+            return _move(row, steps_of([row])[row.pk], now)
     except (OperationalError, InterfaceError):
         raise
     except rows.NotStored as e:

@@ -75,11 +75,12 @@ def start(
     try:
         with transaction.atomic():
             trade = _store(asked, found, current_policy().rules, timezone.now())
-    except IntegrityError:
+    except (_Busy, IntegrityError):
         # A twin was faster, or another trade of this user in this pair.
         earlier = _earlier(asked)
         if earlier is None:
-            raise _busy() from None
+            text = "This user has an arbitrage in this pair that is not over; nothing was sent. Wait for it, or decide."
+            raise Refused(ReasonCode.ARBITRAGE_UNDER_WAY, text) from None
         return earlier
     except rows.NotStored as e:
         raise Refused(ReasonCode.IDEMPOTENCY_IN_PROGRESS, "The first request with this key is being stored.") from e
@@ -97,15 +98,14 @@ def _earlier(asked: Asked) -> Started | None:
     return Started(known, replayed=True)
 
 
-def _busy() -> Refused:
-    text = "This user has an arbitrage in this pair that is not over: see GET /api/arbitrage/trades. Nothing was sent."
-    return Refused(ReasonCode.ARBITRAGE_UNDER_WAY, text)
+class _Busy(Exception):
+    """Another trade of this user in this pair is not over."""
 
 
 def _store(asked: Asked, found: Offer, rules: RoutingRules, now: datetime) -> ArbitrageTrade:
     plan = found.plan
     if ArbitrageTrade.objects.filter(user=asked.user_id, symbol=found.symbol).exclude(state__in=OVER).exists():
-        raise _busy()
+        raise _Busy
     policy = rules.arbitrage_one_legged.value
     trade = ArbitrageTrade.objects.create(
         id=trade_id(installation_id(), asked.user_id, asked.key),

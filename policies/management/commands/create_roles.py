@@ -24,6 +24,7 @@ LOOK = (
     "execution.view_reconciliation",
     "execution.view_bookbreak",
     "execution.view_alert",
+    "execution.view_arbitragetrade",
     "policies.view_alertrule",
     "policies.view_exchange",
     "policies.view_feetier",
@@ -53,6 +54,7 @@ OPERATE = (
     "execution.change_reconciliation",
     "execution.change_bookbreak",
     "execution.change_alert",
+    "execution.change_arbitragetrade",
     "execution.view_alertdelivery",
     "execution.change_alertdelivery",
     "policies.view_alertchannel",
@@ -60,6 +62,7 @@ OPERATE = (
 DECIDE = (
     *OPERATE,
     "policies.resume",
+    "execution.add_arbitragetrade",
     "policies.change_exchange",
     "policies.add_feetier",
     "policies.change_feetier",
