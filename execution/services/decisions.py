@@ -102,16 +102,22 @@ WHERE id = ANY(%(ids)s::uuid[]) AND status = 'routing' AND cancel_requested_at I
 """
 _DECISION = (
     'signal_id uuid, attempt int, policy_version bigint, source text, "primary" text, exchange text, ordering text, '
-    "method text, mode text, code text, detail text, warning text, candidates text, took_us int, "
-    "router text, explanation text"
+    "method text, mode text, code text, detail text, warning text, candidates int, took_us int, "
+    "router text, explanation int"
 )
+# A batch repeats the same few candidates and books: each text is sent, and read as JSON, once (25 of 40 µs a row).
 _INSERT_DECISIONS = f"""
+WITH texts AS MATERIALIZED (
+    SELECT n, body::jsonb AS body FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS t (body, n)
+)
 INSERT INTO execution_decision (signal_id, attempt, decided_at, policy_version, source, "primary", exchange, ordering,
                                 method, mode, reason_code, detail, warning, candidates, took_us, router,
                                 explanation)
 SELECT v.signal_id, v.attempt, %(now)s, v.policy_version, v.source, v."primary", v.exchange, v.ordering, v.method,
-       v.mode, v.code, v.detail, v.warning, v.candidates::jsonb, v.took_us, v.router, NULLIF(v.explanation, '')::jsonb
+       v.mode, v.code, v.detail, v.warning, candidates.body, v.took_us, v.router, explanation.body
 FROM {recordset(_DECISION)}
+JOIN texts candidates ON candidates.n = v.candidates
+LEFT JOIN texts explanation ON explanation.n = v.explanation
 """
 _ORDER = (
     "id uuid, signal_id uuid, user_id int, exchange text, credential_id uuid, attempt int, mode text, symbol text, "
@@ -253,6 +259,12 @@ def _signal_status(item: Decided) -> str:
 
 
 def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
+    texts: dict[str, int] = {}
+
+    def number(text: str) -> int | None:
+        """Its place, from 1, among the distinct texts."""
+        return texts.setdefault(text, len(texts) + 1) if text else None
+
     rows = [
         (
             item.signal.id,
@@ -267,14 +279,15 @@ def _insert_decisions(decided: Sequence[Decided], now: datetime) -> None:
             item.denial.code.value if item.denial else "",
             item.denial.detail if item.denial else "",
             item.warning,
-            candidates_json(item.candidates),
+            number(candidates_json(item.candidates)),
             item.took_us,
             item.router,
-            item.explanation,
+            number(item.explanation),
         )
         for item in decided
     ]
-    execute(_INSERT_DECISIONS, {"rows": as_rows(rows, names_of(_DECISION)), "now": now})
+    params = {"rows": as_rows(rows, names_of(_DECISION)), "texts": list(texts), "now": now}
+    execute(_INSERT_DECISIONS, params)
 
 
 def exchange_of(item: Decided) -> str:
