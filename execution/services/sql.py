@@ -9,11 +9,14 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from psycopg.types.datetime import TimestamptzLoader
 
 
 def fetch(statement: str, params: dict[str, Any]) -> list[Any]:
     """Run one statement and return its rows as tuples."""
     with connection.cursor() as cursor:
+        # psycopg's own, in C: Django's makes the same datetimes in Python, 2 µs each, several in every row.
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.execute(statement, params)
         return list(cursor.fetchall())
 
