@@ -60,11 +60,12 @@ class Sender:
     async def send(self, order: WorkingOrder, put: Callable[[Move], None]) -> None:
         """Place an order whose intent is committed, and put what became of it."""
         began = time.perf_counter()
+        leaving = _leaving(order)
         try:
             with self._admitted(order):
-                adapter, request = await self._prepare(order)
+                adapter, request = await self._prepare(order, leaving)
                 # The adapter may wait for its turn and budget; a halt that comes meanwhile must still stop the order.
-                with checked_last(lambda: self._check(self._policy(), order)):
+                with checked_last(lambda: self._check(self._policy(), leaving)):
                     async with asyncio.timeout(self._timeout_s):
                         report = await adapter.place(request)
         except _Refused as e:
@@ -90,10 +91,10 @@ class Sender:
         )
         return move
 
-    async def _prepare(self, order: WorkingOrder) -> tuple[Exchange, OrderRequest]:
+    async def _prepare(self, order: WorkingOrder, leaving: Leaving) -> tuple[Exchange, OrderRequest]:
         """Every check that may still stop the order; those of policy are made once more right before it leaves."""
         policy = self._policy()
-        self._check(policy, order)
+        self._check(policy, leaving)
         credential = policy.credentials.get((order.user_id, order.exchange, order.mode))
         adapter = await self._connections.for_order(policy.exchanges[order.exchange], order.mode, credential)
         request = order.request()
@@ -103,20 +104,9 @@ class Sender:
             raise NotSent(ReasonCode.NOT_SENT, "It waited here until too little of its validity was left.")
         return adapter, request
 
-    def _check(self, policy: Policy, order: WorkingOrder) -> None:
+    def _check(self, policy: Policy, leaving: Leaving) -> None:
         if checked_age_s() > MAX_POLICY_AGE_S:
             raise NotSent(ReasonCode.NOT_SENT, "The policy could not be confirmed within a second.")
-        leaving = Leaving(
-            user_id=order.user_id,
-            strategy_id=order.strategy_id,
-            exchange=order.exchange,
-            symbol=order.symbol,
-            mode=order.mode,
-            is_buy=order.side == Side.BUY,
-            notional=order.amount * (order.price if order.price is not None else order.reference_price),
-            received_at=order.received_at,
-            expires_at=order.expires_at,
-        )
         denial = check_leaving(policy, leaving, _now())
         if denial is not None:
             raise _Refused(denial)
@@ -150,6 +140,20 @@ class _Refused(NotSent):
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.code, denial.detail)
         self.denial = denial
+
+
+def _leaving(order: WorkingOrder) -> Leaving:
+    return Leaving(
+        user_id=order.user_id,
+        strategy_id=order.strategy_id,
+        exchange=order.exchange,
+        symbol=order.symbol,
+        mode=order.mode,
+        is_buy=order.side == Side.BUY,
+        notional=order.amount * (order.price if order.price is not None else order.reference_price),
+        received_at=order.received_at,
+        expires_at=order.expires_at,
+    )
 
 
 def _now() -> datetime:
