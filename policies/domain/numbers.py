@@ -1,6 +1,7 @@
 """Exact numbers as people read them."""
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import cache
 
 DECIMAL_PLACES = 18
 """Places kept in the database for money and amounts."""
@@ -23,7 +24,12 @@ def money(value: Decimal) -> str:
 
 def rounded(value: Decimal, places: int) -> Decimal:
     """Half away from zero, always: without a mode, the thread's context decides, and ccxt changes that one."""
-    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return value.quantize(_unit(places), ROUND_HALF_UP)
+
+
+@cache
+def _unit(places: int) -> Decimal:
+    return Decimal(1).scaleb(-places)
 
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:

@@ -4,13 +4,13 @@ Redis gone: each process counts for itself, with a tenth of every limit. Never w
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -144,7 +144,7 @@ class Budgets:
         if time.monotonic() >= self._without_redis_until:
             asked = [(r.bans, [(b.name, b.cost, b.burst) for b in r.buckets], LONGEST_WAIT_S * 1e6) for r in requests]
             try:
-                return [float(wait) for wait in await self._reserve(args=[json.dumps(asked)])]
+                return [float(wait) for wait in await self._reserve(args=[orjson.dumps(asked)])]
             except (RedisError, OSError) as e:
                 self._lost(e)
         return [self._alone(request) for request in requests]
