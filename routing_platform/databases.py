@@ -14,7 +14,8 @@ RECONNECT_WITHIN_S = 4.0
 """How long the pool tries by itself. Its pauses double each time, so left alone it would come back as late as the
 outage was long; after this the next request asks again."""
 
-_SESSION = "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=3000"
+_SESSION = "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=3000 -c jit=off"
+"""Without JIT: where PostgreSQL has LLVM it would compile some of these short statements, which takes longer."""
 
 
 def database_config(url: str, *, pool_size: int) -> dict[str, Any]:
