@@ -52,8 +52,8 @@ def test_costs_are_shown_by_exchange_and_strategy_and_spread_over_bars(boss, sen
     for words in (
         "kraken</a>",
         "slow_eth</a>",
-        "+1.5</td>",
-        "+30.0</td>",
+        "+1.5<br>",
+        "+30.0<br>",
         "+70.3</strong>",
         "\u221220 to \u221210 bps",
         "20 to 50 bps",
@@ -69,9 +69,8 @@ def test_the_markets_price_and_regrets_are_shown_with_how_many_orders_know_them(
 
     shown = text(boss.get(COSTS))
 
-    assert '+5.3 <span class="quiet">(2)</span>' in shown
-    assert '+0.4 <span class="quiet">(1)</span>' in shown
-    assert '+2.5 <span class="quiet">(1)</span>' in shown
+    for figure, orders in (("+5.3", "2 orders"), ("+0.4", "1 order"), ("+2.5", "1 order")):
+        assert f'{figure} <span class="quiet" title="Known of {orders}">' in shown
     assert "Not known where a trade may have been missed." in shown
 
 

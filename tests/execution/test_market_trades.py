@@ -14,7 +14,7 @@ from django.utils import timezone
 from redis import Redis
 
 from execution.domain.orders import OrderType, Side, TimeInForce
-from execution.domain.trade_tape import Bar, Mark
+from execution.domain.trade_tape import Bar, Mark, RecentTrades, named
 from execution.exchanges.base import OrderRequest
 from execution.exchanges.registry import AdapterPool
 from execution.models import MarketBar, OrderCost
@@ -22,7 +22,7 @@ from execution.services import costs, housekeeping
 from execution.services.costs.mids import no_mids
 from execution.services.costs.vwap import GIVE_UP_AFTER
 from execution.services.market_data.bars import stopped_tapes, store_bars
-from execution.services.market_data.trades import TradeFeed
+from execution.services.market_data.trades import TradeFeed, _next_in
 from tests.admin import world
 from tests.execution.test_market_data import Follower, listed, redis, until  # noqa: F401 - fixtures
 
@@ -99,7 +99,7 @@ def ended(sender, at, **values):
     signal = world.make_signal(sender, received_at=at, final_at=over)
     return world.cost(
         world.make_order(signal, "filled", mode="live", submitted_at=at, final_at=over),
-        **{"side": "buy", "average_price": D("100.07"), "filled_at": over, **values},
+        **{"side": "buy", "average_price": D("100.07"), "filled_at": over, "vwap_why": "", **values},
     )
 
 
@@ -176,6 +176,22 @@ def test_an_answer_that_does_not_reach_back_leaves_a_gap_for_everybody_to_see(tr
     market.follow()
 
     assert MarketBar.objects.filter(gap=True).exists()
+
+
+@pytest.mark.parametrize(
+    ("ages", "soonest", "latest"),
+    [
+        ([100 - n for n in range(60)], 0.4, 20.0),  # it slows down: the newest is 41 s old
+        ([6 - n / 10 for n in range(60)], 2.0, 3.0),  # ten a second: two in five of them within 2.4 s
+        ([0.06 - n / 1000 for n in range(60)], 0.5, 0.5),
+        ([], 20.0, 20.0),
+    ],
+)
+def test_a_busy_pair_is_asked_about_before_its_answer_would_be_all_new(ages, soonest, latest):
+    now = 1_800_000_000.0
+    told = named([(str(n), D(100), D(1), now - age) for n, age in enumerate(ages)])
+
+    assert soonest <= _next_in(RecentTrades(told, 0.0), now) <= latest
 
 
 def test_the_markets_price_is_the_mean_over_all_exchanges_and_minutes(sender, minute):

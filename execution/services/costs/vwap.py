@@ -1,6 +1,6 @@
 """The market's average price in the minutes of an order, once they are over."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,10 @@ BATCH = 500
 BPS_PLACES = 4
 
 
+_Interval = tuple[str, str, datetime, datetime]
+"""An order's exchange, its pair, and the beginnings of its first and last minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Due:
     """An order whose minutes are over. first, last: their beginnings."""
@@ -35,8 +39,8 @@ class _Due:
     ended_at: datetime
 
     @property
-    def minutes(self) -> int:
-        return round((self.last - self.first).total_seconds() / 60) + 1
+    def interval(self) -> _Interval:
+        return self.exchange, self.symbol, self.first, self.last
 
 
 # An exchange's clock may be behind ours: an order has the minute of its sending at least.
@@ -49,14 +53,16 @@ WHERE c.at >= %(oldest)s AND c.interval_vwap IS NULL AND c.vwap_why = ''
   AND greatest(m.first, m.last) + interval '1 minute' <= %(ready)s
 ORDER BY c.at LIMIT %(limit)s
 """
-_WANTED = "id uuid, exchange text, symbol text, first timestamptz, last timestamptz"
+_WANTED = "exchange text, symbol text, first timestamptz, last timestamptz"
 _TRADED = f"""
-SELECT v.id, count(b.id), count(b.id) FILTER (WHERE NOT b.gap AND b.seen_to >= b.minute + interval '1 minute'),
-       count(DISTINCT b.exchange_id), COALESCE(bool_or(b.exchange_id = v.exchange), false),
-       COALESCE(sum(b.notional), 0), COALESCE(sum(b.volume), 0)
+SELECT v.exchange, v.symbol, v.first, v.last, t.*
 FROM {recordset(_WANTED)}
-LEFT JOIN execution_marketbar b ON b.symbol = v.symbol AND b.minute BETWEEN v.first AND v.last
-GROUP BY v.id
+CROSS JOIN LATERAL (
+    SELECT count(*), count(*) FILTER (WHERE NOT b.gap AND b.seen_to >= b.minute + interval '1 minute'),
+           count(DISTINCT b.exchange_id), COALESCE(bool_or(b.exchange_id = v.exchange), false),
+           COALESCE(sum(b.notional), 0), COALESCE(sum(b.volume), 0)
+    FROM execution_marketbar b WHERE b.symbol = v.symbol AND b.minute BETWEEN v.first AND v.last
+) t
 """
 _KNOWN = "id uuid, vwap numeric, bps numeric, exchanges int, why text"
 _STORE = f"""
@@ -75,19 +81,24 @@ def measure_vwap(now: datetime) -> int:
     due = [_Due(*row) for row in fetch(_DUE, params)]
     if not due:
         return 0
-    wanted = as_rows(
-        [(order.id, order.exchange, order.symbol, order.first, order.last) for order in due],
-        ("id", "exchange", "symbol", "first", "last"),
-    )
-    traded = {id: (bars, whole, exchanges, own, notional, volume)
-              for id, bars, whole, exchanges, own, notional, volume in fetch(_TRADED, {"rows": wanted})}  # fmt: skip
+    traded = _traded({order.interval for order in due})
     rows = []
     for order in due:
-        bars, whole, exchanges, own, notional, volume = traded[order.id]
-        found = interval_vwap(Traded(order.minutes, exchanges, bars, whole, own, notional, volume))
+        found = interval_vwap(traded[order.interval])
         if isinstance(found, Decimal) or now - _over_at(order) > GIVE_UP_AFTER:
-            rows.append(_row(order, found, exchanges))
+            rows.append(_row(order, found, traded[order.interval].exchanges))
     return execute(_STORE, {"rows": as_rows(rows, ("id", "vwap", "bps", "exchanges", "why"))}) if rows else 0
+
+
+def _traded(intervals: Collection[_Interval]) -> dict[_Interval, Traded]:
+    """What the market traded in each. Many orders of a moment have one interval in common."""
+    found = {}
+    wanted = as_rows(intervals, ("exchange", "symbol", "first", "last"))
+    for *interval, bars, whole, exchanges, own, notional, volume in fetch(_TRADED, {"rows": wanted}):
+        exchange, symbol, first, last = interval
+        minutes = round((last - first).total_seconds() / 60) + 1
+        found[exchange, symbol, first, last] = Traded(minutes, exchanges, bars, whole, own, notional, volume)
+    return found
 
 
 def _over_at(order: _Due) -> datetime:

@@ -17,10 +17,11 @@ from execution.services.market_data.bars import Changed, Key
 logger = structlog.get_logger(__name__)
 
 ASK_EVERY_S = 0.5
-SLOW_ASKS_S = {"alpaca": 5.0, "firi": 5.0, "kraken": 5.0}
-"""Seconds between two questions for trades of any pair, where the request limits leave orders little else."""
+ASKS_S = {"alpaca": 5.0, "bybit": 0.1, "firi": 5.0, "kraken": 5.0, "kucoin": 0.25}
+"""Seconds between two questions for trades of any pair: few where the request limits leave orders little else, many
+where an answer holds few trades (Bybit 60, KuCoin 100)."""
 
-SOONEST_S, LATEST_S = 2.0, 20.0
+SOONEST_S, LATEST_S = 0.5, 20.0
 """A pair is asked about at most and at least so often, as far as the above leaves room."""
 
 SHARE = 0.4
@@ -33,7 +34,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 class _Followed:
     tape: Tape
     due_at: float = 0.0
-    asked_at: float = 0.0
     failures: int = 0
 
 
@@ -45,7 +45,7 @@ class TradeFeed:
         self._public = public
         self._clock = clock
         self._followed: dict[str, _Followed] = {}
-        self._every_s = SLOW_ASKS_S.get(slug, ASK_EVERY_S)
+        self._every_s = ASKS_S.get(slug, ASK_EVERY_S)
 
     def want(self, symbols: Collection[str], stopped: Mapping[Key, Tape]) -> None:
         """Follow exactly these from now on. stopped: tapes of an earlier process, for those that are new here."""
@@ -97,8 +97,8 @@ class TradeFeed:
         gaps, refused = tape.gaps, tape.refused
         counted = tape.take(answer, asked_at=asked_at)
         self._tell(symbol, counted, tape.gaps - gaps, tape.refused - refused)
-        followed.due_at = asked_at + _next_in(answer, counted, asked_at - followed.asked_at)
-        followed.asked_at, followed.failures = asked_at, 0
+        followed.due_at = asked_at + _next_in(answer, asked_at)
+        followed.failures = 0
 
     def _tell(self, symbol: str, counted: int, gaps: int, refused: int) -> None:
         figures.market_trades_total.labels(self.slug).inc(counted)
@@ -108,8 +108,9 @@ class TradeFeed:
             logger.warning("trades_missed", exchange=self.slug, symbol=symbol, gaps=gaps, refused=refused)
 
 
-def _next_in(answer: RecentTrades, counted: int, passed_s: float) -> float:
-    """Seconds until about SHARE of as many trades as this answer holds should be new, at the pace of the last ones."""
-    if not counted:
+def _next_in(answer: RecentTrades, asked_at: float) -> float:
+    """Seconds until SHARE of an answer should be new: as long as it took for the newest trades of this one."""
+    if not answer.trades:
         return LATEST_S
-    return max(SOONEST_S, min(LATEST_S, SHARE * len(answer.trades) * passed_s / counted))
+    newest = answer.trades[-max(1, int(SHARE * len(answer.trades)))]
+    return max(SOONEST_S, min(LATEST_S, asked_at - newest.at))
