@@ -241,7 +241,7 @@ ASKS = {"binance": "50010", "bybit": "50012", "okx": "50011", "kucoin": "50014",
 def wait_for_balances(platform: Platform, exchanges: tuple[str, ...]) -> None:
     """Until every account's money was told once."""
     balances.introduce()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         known = set(AccountBalance.objects.filter(user=platform.user).values_list("exchange_id", flat=True))
         if known >= set(exchanges):

@@ -153,10 +153,8 @@ def test_a_passive_order_is_told_where_it_would_rest(six, told):
     fixed, smart = (told(amount="1", execution_method="passive", **more) for more in ({}, SMART))
 
     assert (fixed.exchange, smart.exchange) == ("binance", "okx")
-    for found in (fixed, smart):
-        assert found.notes[0] == (
-            f"It would rest at {found.exchange} first; what is not filled in time is routed again and taken."
-        )
+    assert fixed.notes == ("It would rest at binance first; what is not filled in time is routed again and taken.",)
+    assert smart.chosen.explanation("BTC/USDT")["asked"]["passive"] is True
 
 
 def test_a_health_check_that_is_too_old_is_told(six, told):
