@@ -28,6 +28,7 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             halt,
             record,
             route_preview,
+            trying,
         )
 
         views = (
@@ -44,6 +45,7 @@ class RoutingAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             ("arbitrage/part/", arbitrage.arbitrage_part, "arbitrage_part"),
             ("arbitrage/<int:opportunity>/trade/", arbitrage.arbitrage_trade, "arbitrage_trade"),
             ("route-preview/", route_preview.route_preview, "route_preview"),
+            ("what-would-change/<str:model>/<path:pk>/", trying.what_would_change, "what_would_change"),
             ("banner/", halt.banner, "banner"),
             ("halt/", halt.halt, "halt"),
             ("denials/", record.denials, "denials"),

@@ -55,6 +55,7 @@ class FeeTierInline(PolicyInline):
 
 @admin.register(Exchange)
 class ExchangeAdmin(BreakerActions, HaltRow, PolicyAdmin):
+    can_be_tried = True
     halt_scope = Scope.EXCHANGE
     empty_text = "No exchange matches."
     list_display = ("exchange", "state", "since", "answers_in", "fees", "in_flight", "in_mode", "circuit")

@@ -15,6 +15,7 @@ def told(found: Preview, symbol: str) -> dict[str, Any]:
     """The context of `desk/preview_answer.html`."""
     shown = panel(found.chosen.explanation(symbol)) if found.chosen is not None else None
     code = found.denial.code.value if found.denial else ""
+    rows = candidate_rows([candidate_body(each) for each in found.candidates], found.exchange)
     return {
         "found": found,
         "panel": shown,
@@ -22,10 +23,18 @@ def told(found: Preview, symbol: str) -> dict[str, Any]:
         "code": code,
         "detail": found.denial.detail if found.denial else "",
         "manual": manual_entry(code) if code else None,
-        "rows": candidate_rows([candidate_body(each) for each in found.candidates], found.exchange),
-        "source": f"{found.source or NOTHING} → {found.exchange or 'nothing yet'}",
+        "rows": [row for row in rows if shown is None or row.exchange not in shown.exchanges],
+        "source": f"{found.source or NOTHING} → {', '.join(_destinations(found)) or 'nothing yet'}",
         "sentence": shown.sentence if shown is not None and not code else _sentence(found, symbol),
     }
+
+
+def _destinations(found: Preview) -> list[str]:
+    """Where it goes, most of it first."""
+    parts = found.chosen.choice.parts if found.chosen is not None else ()
+    if not found.exchange or len(parts) < 2:
+        return [found.exchange] if found.exchange else []
+    return [part.exchange for part in sorted(parts, key=lambda part: -part.amount)]
 
 
 def _sentence(found: Preview, symbol: str) -> str:

@@ -17,6 +17,10 @@ from policies.domain.policy import RouteBy
 from policies.domain.symbols import normalise
 from policies.forms.preview import RoutePreviewForm
 from policies.models.choices import SmartRouteChoices
+from policies.snapshot import current_policy
+
+MOST_NAMES = 500
+"""Strategies that the form suggests; others can be typed."""
 
 
 @needs(SEES_DESK)
@@ -34,7 +38,8 @@ def route_preview(request: HttpRequest) -> HttpResponse:
             form.add_error("symbol", "Write BASE/QUOTE of a spot pair, e.g. BTC/USDT.")
         else:
             context = _context(form.cleaned_data, symbol)
-    return page(request, "desk/route_preview.html", "Route preview", form=form, **context)
+    names = sorted(current_policy().strategies)[:MOST_NAMES]
+    return page(request, "desk/route_preview.html", "Route preview", form=form, strategies=names, **context)
 
 
 def _context(values: dict[str, Any], symbol: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Signals: the list, and the page that says what became of one and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -20,10 +21,10 @@ from unfold.decorators import display
 from execution.admin.pages import page
 from execution.admin.route_charts import book_chart
 from execution.admin.searching import BigTableAdmin, ReasonFilter, id_begins, recently, user_named, with_key
-from execution.display.explained import panel
+from execution.display.explained import Panel, panel
 from execution.display.words import SIGNAL_WORDS, order_tone, signal_word
 from execution.models import Signal
-from execution.selectors.signal_page import as_api_call, read_signal_page
+from execution.selectors.signal_page import CandidateRow, as_api_call, read_signal_page
 from policies.admin.dialogs import find_or_404
 from policies.display.formats import NOTHING, amount, latency, money
 from policies.display.words import number, short_id, side_label, time_tag
@@ -110,6 +111,7 @@ class SignalAdmin(BigTableAdmin):
             told=told,
             panels=panels,
             charts=charts,
+            beside={made.decision.pk: _beside(made.rows, panels[made.decision.pk]) for made in told.decisions},
             word=text,
             tone=tone,
             api_call=as_api_call(signal, request.build_absolute_uri("/api/signals")),
@@ -154,3 +156,8 @@ class SignalAdmin(BigTableAdmin):
         ack = row.first_ack  # type: ignore[attr-defined]
         took = None if ack is None else (ack - row.received_at).total_seconds() * 1000
         return number(latency(took))
+
+
+def _beside(rows: Sequence[CandidateRow], shown: Panel | None) -> list[CandidateRow]:
+    """The exchanges that no book was compared of; without a comparison all of them."""
+    return [row for row in rows if shown is None or row.exchange not in shown.exchanges]

@@ -29,6 +29,7 @@ from policies.snapshot import current_policy
 
 @admin.register(StrategyPolicy)
 class StrategyPolicyAdmin(HaltRow, ChangedColumn, PolicyAdmin):
+    can_be_tried = True
     form = StrategyForm
     halt_scope = Scope.STRATEGY
     list_display = ("strategy_id", "goes_to", "answer_now", "in_mode", "switch", "signals", "denied", "changed")

@@ -52,6 +52,12 @@ class Panel:
     quote: str
     scored: bool
     books_dropped: bool
+    passive: bool = False
+
+    @property
+    def exchanges(self) -> frozenset[str]:
+        """Those it says something of."""
+        return frozenset(row.exchange for row in self.rows)
 
 
 def panel(explanation: Mapping[str, Any] | None) -> Panel | None:
@@ -63,7 +69,8 @@ def panel(explanation: Mapping[str, Any] | None) -> Panel | None:
     offers = {offer["exchange"]: offer for offer in explanation["offers"]}
     parts = {part["exchange"]: part for part in explanation["parts"]}
     total = Decimal(expected["amount"])
-    rows = [_row(verdict, offers.get(verdict["exchange"]), parts, total) for verdict in explanation["verdicts"]]
+    fee = "maker" if asked.get("passive") else "fee"
+    rows = [_row(verdict, offers.get(verdict["exchange"]), parts, total, fee) for verdict in explanation["verdicts"]]
     return Panel(
         by=SmartRouteChoices(explanation["by"]).label,
         sentence=_sentence(explanation, base, quote),
@@ -77,6 +84,7 @@ def panel(explanation: Mapping[str, Any] | None) -> Panel | None:
         quote=quote,
         scored=any(row.score != NOTHING for row in rows),
         books_dropped=bool(explanation.get("books_dropped")),
+        passive=bool(asked.get("passive")),
     )
 
 
@@ -119,7 +127,7 @@ def _alternative(explanation: Mapping[str, Any]) -> str:
 
 
 def _row(
-    verdict: Mapping[str, Any], offer: Mapping[str, Any] | None, parts: Mapping[str, Any], total: Decimal
+    verdict: Mapping[str, Any], offer: Mapping[str, Any] | None, parts: Mapping[str, Any], total: Decimal, fee: str
 ) -> OfferRow:
     part = parts.get(verdict["exchange"])
     terms = [f"{_NAMES.get(name, name)} {value:g}" for name, value in verdict["terms"].items()]
@@ -132,7 +140,7 @@ def _row(
         share=float(Decimal(part["amount"]) / total) if part and total else 0.0,
         price=money(Decimal(part["price"])) if part else NOTHING,
         limit=part["limit_price"] if part else NOTHING,
-        fee=f"{float(offer['fee']) * 10_000:g} bps" if offer else NOTHING,
+        fee=f"{float(offer[fee] or offer['fee']) * 10_000:g} bps" if offer else NOTHING,
         cost=_bps(verdict["cost_bps"]),
         score=NOTHING if verdict["score"] is None else f"{verdict['score']:.1f}",
         takes=NOTHING if low is None else f"{low} – {high}",

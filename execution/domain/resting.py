@@ -90,7 +90,9 @@ def _verdict(ask: Ask, place: _Place, first: _Place, at: Decimal) -> Verdict:
         passed = first.offer.preferred and not place.offer.preferred
         code = ReasonCode.NOT_PREFERRED if passed else ReasonCode.DEARER
         asks = f"Its maker fee is {_bps(place.fee)}"
-        if place.fee == first.fee:
+        if passed:
+            detail = f"{asks}. The order can rest at a preferred exchange."
+        elif place.fee == first.fee:
             detail = f"{asks} too, and {first.offer.exchange} answers sooner."
         else:
             detail = f"{asks}; {first.offer.exchange} asks {_bps(first.fee)}."

@@ -15,10 +15,12 @@ def count_decisions(since: datetime, until: datetime) -> int:
     return Decision.objects.filter(decided_at__gte=since, decided_at__lt=until).count()
 
 
-def stored_decisions(since: datetime, until: datetime, limit: int | None = None) -> Iterator[Stored]:
-    """The oldest first, read in pieces."""
+def stored_decisions(
+    since: datetime, until: datetime, limit: int | None = None, *, newest_first: bool = False
+) -> Iterator[Stored]:
+    """The oldest first unless said otherwise, read in pieces."""
     rows = Decision.objects.filter(decided_at__gte=since, decided_at__lt=until).select_related("signal")
-    found = rows.order_by("decided_at", "pk")
+    found = rows.order_by("-decided_at", "-pk") if newest_first else rows.order_by("decided_at", "pk")
     for row in (found if limit is None else found[:limit]).iterator(chunk_size=_AT_ONCE):
         signal = row.signal
         yield Stored(

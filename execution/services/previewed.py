@@ -85,7 +85,8 @@ class Preview:
         if self.stale:
             names = ", ".join(self.stale)
             found.append(f"The last health check of {names} is too old. A worker checks again first, and then decides.")
-        if self.decided.parts and self.decided.schedule is not None:
+        compared_at_rest = self.chosen is not None and self.first is None  # what was compared tells it
+        if self.decided.parts and self.decided.schedule is not None and not compared_at_rest:
             found.append(_pace(self.decided))
         if self.waits_for is not None:
             found.append(f"The first slice would wait: {self.waits_for.code.value}, {self.waits_for.detail}")

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -104,6 +105,8 @@ class PolicyAdmin(WithHistory, PlainChoices, DeskAdmin):
     """Rows that people edit."""
 
     form = PolicyForm
+    can_be_tried = False
+    """Whether its form can be tried on the latest decisions before it is saved (`execution.admin.trying`)."""
     warn_unsaved_form = True
     change_form_after_template = "admin/policy/reason.html"
     formfield_overrides = {models.TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 2})}}
@@ -116,6 +119,8 @@ class PolicyAdmin(WithHistory, PlainChoices, DeskAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         extra = {"show_save_and_add_another": False, **(extra_context or {})}
+        if self.can_be_tried and object_id is not None:
+            extra["try_at"] = reverse("admin:what_would_change", args=[self.opts.model_name, unquote(object_id)])
         return super().changeform_view(request, object_id, form_url, extra)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

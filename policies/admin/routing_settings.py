@@ -18,12 +18,13 @@ _OVER_TIME = (
     "evenly over the third: with 20 and 600, one of about 600 USDT every 30 s for ten minutes. The threshold is in the "
     "quote currency of the pair: 10000 on BTC/NOK is kroner. Exits, stop losses and signals that say how they are to "
     "be traded stay as they are, and the optimal split is not sliced for its size. "
-    '<a href="{}">Preview</a> a large order to see what it would become.'
+    '<a class="text-link" href="{}">Preview</a> a large order to see what it would become.'
 )
 
 
 @admin.register(RoutingSettings)
 class RoutingSettingsAdmin(PolicyAdmin):
+    can_be_tried = True
     # The choices that can lose money or trade where nobody expects it are spelled out, not hidden in a menu.
     radio_fields = {
         "on_unknown_exchange": VERTICAL,

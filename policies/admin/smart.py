@@ -18,6 +18,7 @@ from policies.models import RoutingStrategy, TradingPreference
 
 @admin.register(RoutingStrategy)
 class RoutingStrategyAdmin(ChangedColumn, PolicyAdmin):
+    can_be_tried = True
     form = RoutingStrategyForm
     empty_text = "No routing strategy. `manage.py migrate` installs them."
     list_display = ("label", "counts", "slowest", "liquidity_wanted", "legs", "changed")
@@ -28,8 +29,10 @@ class RoutingStrategyAdmin(ChangedColumn, PolicyAdmin):
             "Points",
             {
                 "fields": (
-                    ("price", "cost", "fees", "liquidity"),
-                    ("latency", "reliability", "load", "pair"),
+                    ("price", "cost"),
+                    ("fees", "liquidity"),
+                    ("latency", "reliability"),
+                    ("load", "pair"),
                 ),
                 "description": "Weights; only their ratio counts. The optimal split reads them where an order must "
                 "stay whole: a limit that rests, or all or nothing.",
@@ -78,6 +81,7 @@ class RoutingStrategyAdmin(ChangedColumn, PolicyAdmin):
 
 @admin.register(TradingPreference)
 class TradingPreferenceAdmin(ChangedColumn, PolicyAdmin):
+    can_be_tried = True
     form = TradingPreferenceForm
     empty_text = "Nobody prefers anything: signals follow their strategy, or go to the default exchange."
     list_display = ("user", "prefers", "routing", "risk_tolerance", "changed")

@@ -49,7 +49,12 @@ class RoutePreviewForm(forms.Form):
     amount = _number("Amount, base units")
     notional = _number("or value, quote units")
     limit_price = _number("Limit price")
-    strategy_id = forms.CharField(label="Strategy", required=False, max_length=64, widget=UnfoldAdminTextInputWidget())
+    strategy_id = forms.CharField(
+        label="Strategy",
+        required=False,
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget(attrs={"list": "strategies", "autocomplete": "off"}),
+    )
     exchange = forms.ChoiceField(label="Exchange asked for", required=False, widget=UnfoldAdminSelectWidget())
     routing = forms.ChoiceField(
         label="Routing strategy", required=False, choices=_ROUTINGS, widget=UnfoldAdminSelectWidget()

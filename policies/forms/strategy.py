@@ -48,7 +48,9 @@ class WeightsField(forms.CharField):
 class StrategyForm(PolicyForm):
     """Where the signals of a strategy go."""
 
-    balanced_over = WeightsField(help_text=StrategyPolicy._meta.get_field("balanced_over").help_text)
+    balanced_over = WeightsField(
+        label="Exchanges to choose from", help_text=StrategyPolicy._meta.get_field("balanced_over").help_text
+    )
 
     class Meta:
         model = StrategyPolicy

@@ -39,6 +39,7 @@ def all_addresses() -> list[Address]:
     found = [Address(name, reverse(f"admin:{name}")) for name in PAGES]
     found.append(Address("arbitrage_trade", reverse("admin:arbitrage_trade", args=[1])))
     found.append(Address("reason", reverse("admin:reason", args=["ORDER_VALUE"])))
+    found.append(Address("would_change", reverse("admin:what_would_change", args=["routingsettings", 1])))
     found.append(Address("search", reverse("admin:search") + "?s=binance&extended=1"))
     found.append(Address("preview", reverse("admin:policies_failoverchain_preview")))
     for model, model_admin in admin.site._registry.items():

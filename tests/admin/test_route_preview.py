@@ -97,7 +97,7 @@ def test_slices_are_told(boss, market):
 def test_the_settings_tell_how_large_orders_are_sliced_and_the_preview_shows_it(boss, market, now_read):
     page = boss.get(reverse("admin:policies_routingsettings_change", args=[1])).content.decode()
     assert "10000 is a usual threshold" in page
-    assert f'<a href="{reverse(PAGE)}">Preview</a>' in page
+    assert f'<a class="text-link" href="{reverse(PAGE)}">Preview</a>' in page
     before = ask(boss, market, amount="0.06")
     RoutingSettings.objects.update(twap_above=3000)
     now_read()
