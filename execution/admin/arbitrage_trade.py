@@ -33,6 +33,7 @@ from policies.display.formats import amount, signed_money
 from policies.display.words import mode_label, number, short_id, time_tag
 from policies.domain.numbers import plain
 from policies.domain.policy import OneLegged
+from policies.domain.reasons import ReasonCode
 
 
 class RestDialog(ReasonDialog):
@@ -180,7 +181,8 @@ class ArbitrageTradeAdmin(BigTableAdmin):
 
     @display(description="State", ordering="state")  # type: ignore[untyped-decorator]
     def now(self, row: ArbitrageTrade) -> SafeString:
-        code = format_html(' <code title="{}">{}</code>', row.reason_detail, row.reason_code) if row.reason_code else ""
+        told = row.reason_code in {"", ReasonCode.ARBITRAGE_ONE_LEGGED}  # the word says it
+        code = "" if told else format_html(' <code title="{}">{}</code>', row.reason_detail, row.reason_code)
         return format_html("{}{}", trade_word(row.state), code)
 
     @display(description="Open")  # type: ignore[untyped-decorator]

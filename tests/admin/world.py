@@ -540,6 +540,9 @@ def bad_day(by: User, minutes: int = 6) -> World:
     return world
 
 
+_TERMS = {"fee": "0.001", "tick": "0.01", "lot": "0.00001", "min_amount": None, "min_notional": "5"}
+
+
 def arbitrage_trade(sender: User, state: str = "done", **kwargs: Any) -> ArbitrageTrade:
     """An arbitrage with two orders; of a held one the second was not filled."""
     began = kwargs.pop("started_at", ago(minutes=3))
@@ -550,7 +553,7 @@ def arbitrage_trade(sender: User, state: str = "done", **kwargs: Any) -> Arbitra
         "sell_exchange": "kraken", "mode": "live", "amount": Decimal("0.05"), "buy_limit": Decimal("64210.4"),
         "sell_limit": Decimal("64480"), "planned_cost": Decimal("3213.73"), "planned_profit": Decimal("7.05"),
         "planned_bps": Decimal("21.9"), "book_age_s": Decimal("0.412"), "policy": "hold", "max_loss_bps": 20,
-        "first": "buy", "terms": {}, "doing": "hold", "loss_bps": 20, "state": state,
+        "first": "buy", "terms": {"binance": _TERMS, "kraken": _TERMS}, "doing": "hold", "loss_bps": 20, "state": state,
         "first_why": "binance first, as the harder one: binance holds 1.2 times the amount within the limit and 14.0 "
         "times in all that is seen, 0 % of its latest orders refused, 58 ms; kraken holds 9.0 times the amount within "
         "the limit and 40.2 times in all that is seen, 2 % of its latest orders refused, 120 ms.",

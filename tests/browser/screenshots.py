@@ -13,11 +13,13 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from execution.models import Order, OrderCost, Orphan, Reconciliation
+from execution.models import ArbitrageOpportunity, Order, OrderCost, Orphan, Reconciliation
 from execution.selectors import status_page
 from execution.services import preview
 from policies.models import FailoverChain, StrategyPolicy, TradingPermission, TradingState
 from tests.admin import world
+from tests.admin.test_arbitrage import found as found
+from tests.admin.test_arbitrage import share
 
 FOLDER = Path(os.environ.get("SCREENSHOTS", ".local/screenshots"))
 SIZES = {"1440": (1440, 900), "1280": (1280, 900), "390": (390, 844)}
@@ -196,3 +198,19 @@ def _opening(button: str) -> Callable[[Page], Any]:
 def test_nothing_needs_anybody(shoot: Callable[..., Page], boss: User) -> None:
     world.calm_day(8)
     shoot(boss, "/admin/needs-attention/", "attention-calm")
+
+
+def test_arbitrage(shoot: Callable[..., Page], boss: User, found: tuple[ArbitrageOpportunity, User]) -> None:
+    opportunity, sender = found
+    held, done = world.arbitrage_trade(sender, "held"), world.arbitrage_trade(sender)
+    share()
+    shoot(boss, "/admin/arbitrage/", "arbitrage")
+    share()
+    shoot(boss, f"/admin/arbitrage/{opportunity.pk}/trade/", "arbitrage-trade")
+    shoot(boss, "/admin/execution/arbitragetrade/", "arbitrage-trades")
+    shoot(boss, f"/admin/execution/arbitragetrade/{done.pk}/change/", "arbitrage-done")
+    page = f"/admin/execution/arbitragetrade/{held.pk}/change/"
+    shoot(boss, page, "arbitrage-held")
+    shoot(boss, page, "arbitrage-complete", _opening("[hx-get$='/complete_now/']"))
+    shoot(boss, "/admin/needs-attention/", "arbitrage-attention")
+    shoot(boss, "/admin/policies/routingsettings/1/change/", "arbitrage-settings")
