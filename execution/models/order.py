@@ -98,7 +98,6 @@ class Order(models.Model):
             models.Index(
                 name="order_queued", fields=["exchange", "priority", "created_at"], condition=Q(status="queued")
             ),
-            models.Index(name="order_in_flight", fields=["exchange"], condition=Q(status="submitting")),
             models.Index(name="order_to_check", fields=["next_check_at"], condition=Q(next_check_at__isnull=False)),
             models.Index(name="order_newest", fields=["-created_at"]),
             models.Index(name="order_of_user", fields=["user", "-created_at"]),
