@@ -104,7 +104,7 @@ def test_routing_settings_open_directly_and_refuse_a_disabled_default(boss):
 
 def test_routing_settings_are_changed_by_radio_buttons(boss):
     html = boss.get(reverse("admin:policies_routingsettings_change", args=[1])).content.decode()
-    assert html.count('type="radio"') == 11
+    assert html.count('type="radio"') == 14
 
     edit(boss, "routingsettings", 1, on_unknown_exchange="deny")
 

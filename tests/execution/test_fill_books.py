@@ -14,8 +14,8 @@ from execution.selectors import books
 from execution.selectors.costs import parts_cost
 from execution.services import costs
 from execution.services.costs.mids import no_mids
+from tests.execution.conftest import SIX
 from tests.execution.test_book_cache import forget_books
-from tests.execution.test_smart import SIX, six  # noqa: F401 - a fixture
 
 SYMBOL = "BTC/USDT"
 

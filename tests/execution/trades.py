@@ -13,8 +13,7 @@ from execution.services import arbitrage
 from execution.services.arbitrage_trades import Started, start
 from policies import snapshot
 from policies.models import Exchange, RoutingSettings, TradingPermission
-from tests.execution.conftest import Platform
-from tests.execution.test_smart import wait_for_balances
+from tests.execution.conftest import Platform, wait_for_balances
 
 SYMBOL = "BTC/USDT"
 WAIT_S = 30

@@ -54,6 +54,7 @@ def test_the_running_platform_keeps_its_promises(stack, traders):
     set_trading_state(
         scope=Scope.GLOBAL, target="", status=TradingStatus.ACTIVE, reason="the drill is over", by=trader.user
     )
+    time.sleep(1.0)
 
     # An outage is noticed and passed over.
     stack.simulator.control.configure("binance", down=True)
