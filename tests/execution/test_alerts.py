@@ -414,6 +414,7 @@ def test_each_condition_sees_its_own_trouble(day, risk_manager):
     world.open_breaker("kraken")
     down("kraken")
     world.restored()
+    world.arbitrage_trade(day.sender, "held")
     for condition in set(Condition) - {Condition.CHAIN_OUT}:
         rule(condition, threshold=thresholds.get(condition))
 
