@@ -12,9 +12,10 @@ from execution.domain.book import OrderBook
 from execution.domain.shared_book import decode, key_of
 from execution.exchanges.registry import AdapterPool
 from execution.exchanges.streaming import STREAMED
-from execution.services.market_data import figures
+from execution.services.market_data import feed, figures
 from execution.services.market_data.feed import BookFeed
 from execution.simulator.process import RunningSimulator, running_simulator
+from tests.exchanges.test_streaming import delist
 
 SLUGS = tuple(sorted(STREAMED))
 SYMBOL = "BTC/USDT"
@@ -158,6 +159,24 @@ def test_silent_streams_are_replaced_by_questions_and_then_opened_anew(simulator
                 await streams_again(simulator, each)
 
     asyncio.run(run())
+
+
+def test_a_pair_that_never_comes_leaves_the_others_their_connection(simulator, monkeypatch):
+    """Kraken says no in a way that nobody waits for. The first two times the connection itself is suspected."""
+    monkeypatch.setattr(feed, "FIRST_BOOK_S", 0.6)
+    monkeypatch.setattr(feed, "LONGEST_PAUSE_S", 0.1)
+
+    async def run():
+        async with following(simulator, "kraken") as (each,):
+            delist(each.feed._stream, "GONE/USDT")
+            opened = simulator.control.stats()["kraken"]["requests"]["stream"]
+            silent = each.counted("silent")
+            each.feed.want([SYMBOL, "GONE/USDT"])
+            await until(lambda: each.counted("silent") >= silent + 5, "five vain tries")
+            await streams_again(simulator, each)
+            return simulator.control.stats()["kraken"]["requests"]["stream"] - opened
+
+    assert asyncio.run(run()) <= feed.PATIENCE
 
 
 def test_streams_that_are_refused_are_tried_again_later_and_later(simulator):

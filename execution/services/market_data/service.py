@@ -80,8 +80,8 @@ class MarketData:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for feed in self._feeds.values():
-            await feed.close()
+        # Each waits for its exchange to say goodbye; one that is silent must not keep the others waiting.
+        await asyncio.gather(*(feed.close() for feed in self._feeds.values()), return_exceptions=True)
         await self._pool.close()
         await self._publisher.close()
 

@@ -40,7 +40,7 @@ def assets(exchange: Exchange, call: Call) -> Response:
             names.asset_id(asset): {
                 "aclass": "currency",
                 "altname": names.asset_altname(asset),
-                "decimals": _LISTED_DECIMALS[asset],
+                "decimals": _LISTED_DECIMALS.get(asset, 8),
                 "display_decimals": _DISPLAY_DECIMALS.get(asset, 5),
                 "status": "enabled",
             }
