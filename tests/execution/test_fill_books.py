@@ -9,7 +9,7 @@ from django.conf import settings
 from redis import Redis
 
 from execution.domain import fill_books, shared_book
-from execution.models import OrderCost
+from execution.models import Order, OrderCost
 from execution.selectors import books
 from execution.selectors.costs import parts_cost
 from execution.services import costs
@@ -113,19 +113,22 @@ def test_nothing_is_remembered_of_orders_that_were_not_chosen_by_comparing(six, 
 
 def test_a_split_is_measured_as_a_whole(six, redis):  # noqa: F811
     split = {**ASKS, "bybit": [("50012", "2")]}
+    for slug in SIX:
+        six.simulator.control.configure(slug, latency_ms=250)
     share(redis, split)
     signal = six.submit(amount="3", routing_strategy="optimal_split")
-    until = time.monotonic() + 20
-    while time.monotonic() < until and signal.status not in ("filled", "partial_fill"):
-        share(redis, split)
-        time.sleep(0.05)
-        signal.refresh_from_db()
+    legs = Order.objects.filter(signal__parent=signal)
+    deadline = time.monotonic() + 10
+    while legs.count() < 2 and time.monotonic() < deadline:
+        share(redis, split)  # until both are on their way: from then on a true book would lack what they take
+        time.sleep(0.02)
+    signal = six.final(signal)
     assert (signal.status, signal.parts_made) == ("filled", 2)
     costs.measure(mids=no_mids)
 
-    legs = OrderCost.objects.all()
-    assert {leg.fill_regret_why for leg in legs} == {"part"}
-    assert all(leg.regret_bps is None and leg.fill_books for leg in legs)
+    rows = OrderCost.objects.all()
+    assert {row.fill_regret_why for row in rows} == {"part"}
+    assert all(row.regret_bps is None and row.fill_books for row in rows)
     panel = parts_cost(signal, list(signal.decisions.all()))
     assert abs(panel.regret_bps) < D("0.01")
     assert abs(panel.fill_regret_bps) < D("0.01")
