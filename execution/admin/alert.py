@@ -121,7 +121,7 @@ class AlertAdmin(BigTableAdmin):
     def taken(self, row: Alert) -> str:
         return row.taken_by.get_username() if row.taken_by else NOTHING
 
-    @display(description="Closed", ordering="closed_at")  # type: ignore[untyped-decorator]
+    @display(description="State", ordering="closed_at")  # type: ignore[untyped-decorator]
     def closed(self, row: Alert) -> SafeString | str:
         return time_tag(row.closed_at) if row.closed_at else word("OPEN", Tone.WATCH if row.taken_by_id else Tone.ACT)
 

@@ -217,6 +217,9 @@ def test_a_strategy_without_any_weight_is_refused(boss, market):
 def test_preferences_name_exchanges_that_exist(boss, market):
     row = TradingPreference.objects.get()
 
+    page = boss.get(reverse("admin:policies_tradingpreference_change", args=[row.pk])).content.decode()
+    assert page.count("None: the default exchange") == 1
+    assert "Optimal split" in page
     wrong = edit(boss, "tradingpreference", row.pk, preferred_exchanges="binnace")
     right = edit(boss, "tradingpreference", row.pk, preferred_exchanges="OKX\nbinance")
 
