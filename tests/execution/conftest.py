@@ -104,8 +104,7 @@ def add_keys(simulator: RunningSimulator, user: User, exchange: str, *, known: b
         secrets["passphrase"] = "a passphrase"
     if exchange == "coinbase":
         secrets = {"api_key": coinbase_keys.API_KEY, "secret": coinbase_keys.SECRET}
-    store_credential(user=user, exchange=exchange, mode=Mode.LIVE, secrets=secrets, by=None)
-    if known:
+    if known:  # before the platform knows the keys: it asks about new ones at once
         simulator.control.upsert_account(
             exchange,
             secrets["api_key"],
@@ -114,6 +113,7 @@ def add_keys(simulator: RunningSimulator, user: User, exchange: str, *, known: b
             client_id=user.username,
             passphrase=secrets.get("passphrase", ""),
         )
+    store_credential(user=user, exchange=exchange, mode=Mode.LIVE, secrets=secrets, by=None)
 
 
 def read_markets(executor: Executor, within_s: float = 60) -> None:
