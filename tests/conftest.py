@@ -11,11 +11,14 @@ from django.db import DatabaseError, connection
 
 from execution.selectors import facts
 from execution.services import installation
+from execution.simulator.facts import EXCHANGES
 from policies import defaults, snapshot
 from policies.models import Exchange, FailoverChain, FailoverStep, FeeTier, RoutingSettings, RoutingStrategy
 
 # Hashing passwords well takes a third of a second; no test needs that.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# No test may reach a real exchange, wherever it runs: who wants one starts the simulator.
+settings.ENV["EXCHANGE_BASE_URLS"] = dict.fromkeys(EXCHANGES, "http://127.0.0.1:9")
 
 
 ONE_AT_A_TIME = ("tests/stack/", "tests/chaos/")

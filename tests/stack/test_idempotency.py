@@ -184,8 +184,19 @@ async def kill_after_commit(web, stack, keys):
         os.kill(child, signal.SIGKILL)
     ends = await asyncio.gather(*first, return_exceptions=True)
     cut_off = [key for key, end in zip(keys, ends, strict=True) if isinstance(end, (aiohttp.ClientError, OSError))]
-    again = await asyncio.gather(*(web.execute(key, timeout=0) for key in cut_off))
+    again = await asyncio.gather(*(until_answered(web, key) for key in cut_off))
     return dict(zip(cut_off, again, strict=True))
+
+
+async def until_answered(web, key):
+    """As clients do: while the processes come back, connections may be cut as well."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return await web.execute(key, timeout=0)
+        except (aiohttp.ClientError, OSError):
+            assert time.monotonic() < deadline, "no answer in time"
+            await asyncio.sleep(0.1)
 
 
 def wait_until_stored(keys):

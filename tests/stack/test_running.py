@@ -25,6 +25,11 @@ def until(condition, within_s):
     raise AssertionError(f"not within {within_s} s")
 
 
+def usable(client, exchange):
+    """Whether new orders go there."""
+    return {row["exchange"]: row["usable"] for row in client.get("/api/exchanges/status").body}[exchange]
+
+
 def test_the_running_platform_keeps_its_promises(stack, traders):
     trader = traders.all[0]
     client = trader.client(stack)
@@ -58,7 +63,9 @@ def test_the_running_platform_keeps_its_promises(stack, traders):
 
     # An outage is noticed and passed over.
     stack.simulator.control.configure("binance", down=True)
-    until(lambda: client.post("/api/route", ROUTE).body["exchange"] == "kraken", 8)
+    until(lambda: not usable(client, "binance"), 8)
+    time.sleep(1.0)  # known in every process
+    assert client.post("/api/route", ROUTE).body["exchange"] == "kraken"
     moved = client.post("/api/execute", ROUTE, key="f1").body
     assert (moved["status"], moved["exchange"]) == ("filled", "kraken"), moved["reason_detail"]
     stack.simulator.control.configure("binance", down=False)
