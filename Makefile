@@ -1,6 +1,6 @@
 # Everything from a bare machine: Python >= 3.11, make, and a C compiler for packages without wheels.
 PYTHON ?= python3
-LANES ?= 2
+LANES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m routing_platform.local
@@ -35,7 +35,7 @@ demo: install  ## the whole platform with simulated exchanges, and six signals; 
 run: install  ## the same without the show
 	@$(LOCAL) run $(if $(PORT),--port $(PORT))
 
-test: install-dev  ## all tests, in two lanes side by side; ARGS="-k name" for some
+test: install-dev  ## all tests, in lanes side by side; ARGS="-k name" for some
 	@deploy/ensure-chromium.sh
 	@$(BIN)/python -m pytest --numprocesses=$(LANES) --dist=loadgroup --no-loadscope-reorder $(ARGS)
 

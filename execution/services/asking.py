@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -14,6 +15,9 @@ from execution.services.market_data import BookCache
 WAIT_S = 2.0
 """For all books together. An exchange that is slower has its book next time."""
 
+NOT_AGAIN_FOR_S = 2.0
+"""A book that could not be had is not asked for again so soon: previews share the requests that orders need."""
+
 _TIMEOUT_S = 5.0
 
 
@@ -24,15 +28,20 @@ class _Asker:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, name="books", daemon=True).start()
         self._cache: BookCache | None = None
+        self._failed_at: dict[tuple[str, str], float] = {}
 
     async def books(self, symbol: str, slugs: Iterable[str], oldest_s: float) -> dict[str, OrderBook]:
         """What came in time."""
         cache = self._books()
-        names = list(slugs)
+        now = time.monotonic()
+        self._failed_at = {key: at for key, at in self._failed_at.items() if now - at < NOT_AGAIN_FOR_S}
+        names = [slug for slug in slugs if (slug, symbol) not in self._failed_at]
         got = await asyncio.gather(
             *(cache.get(slug, symbol, max_age_s=oldest_s, wait_s=WAIT_S) for slug in names), return_exceptions=True
         )
-        return {slug: book for slug, book in zip(names, got, strict=True) if isinstance(book, OrderBook)}
+        found = {slug: book for slug, book in zip(names, got, strict=True) if isinstance(book, OrderBook)}
+        self._failed_at |= {(slug, symbol): time.monotonic() for slug in names if slug not in found}
+        return found
 
     def _books(self) -> BookCache:
         if self._cache is None:

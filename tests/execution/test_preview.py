@@ -164,3 +164,20 @@ def test_a_health_check_that_is_too_old_is_told(six, told):
 
     assert found.stale == ("binance",)
     assert "binance is too old" in found.notes[0]
+
+
+def test_a_book_that_cannot_be_had_is_not_asked_for_with_every_preview(six, told):
+    six.executor.stop()  # only previews ask
+    six.simulator.control.configure("binance", down=True)
+    told(amount="0.5")
+    asked = requests(six, "binance")
+
+    for _ in range(5):
+        told(amount="0.5")
+
+    assert requests(six, "binance") == asked > 0
+
+
+def requests(platform, exchange):
+    """How often it was asked for anything."""
+    return sum(platform.simulator.control.stats()[exchange]["requests"].values())
