@@ -1,6 +1,6 @@
 # Everything from a bare machine: Python >= 3.11, make, and a C compiler for packages without wheels.
 PYTHON ?= python3
-LANES ?= 3
+LANES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := $(BIN)/python -m routing_platform.local

@@ -21,7 +21,10 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 settings.ENV["EXCHANGE_BASE_URLS"] = dict.fromkeys(EXCHANGES, "http://127.0.0.1:9")
 
 
-ONE_AT_A_TIME = ("tests/stack/", "tests/chaos/")
+FIRST = "tests/chaos/"
+"""Databases of its own, and long: it begins while the others do what is short."""
+
+ONE_AT_A_TIME = "tests/stack/"
 """Whole platforms: never two of them side by side."""
 
 
@@ -33,14 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     roll back, because they leave empty tables: so the two kinds of a file are two groups.
     """
     for item in items:
-        whole = item.nodeid.startswith(ONE_AT_A_TIME)
-        name = "platforms" if whole else f"{item.nodeid.partition('::')[0]}{' commits' if _commits(item) else ''}"
-        item.add_marker(pytest.mark.xdist_group(name))
+        together = next((name for name in (FIRST, ONE_AT_A_TIME) if item.nodeid.startswith(name)), "")
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(together or f"{file}{' commits' if _commits(item) else ''}"))
     yield
     if len({item.nodeid for item in items}) < len(items):
         raise pytest.UsageError("Two tests share an id: lanes would run only one of them.")
-    first = next((at for at, item in enumerate(items) if _commits(item)), len(items))
-    items[first:] = sorted(items[first:], key=lambda item: not item.nodeid.startswith(ONE_AT_A_TIME))
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    commits = next((at for at, item in enumerate(items) if _commits(item)), len(items))
+    items[commits:] = sorted(items[commits:], key=lambda item: not item.nodeid.startswith(ONE_AT_A_TIME))
 
 
 def _commits(item: pytest.Item) -> bool:

@@ -14,7 +14,7 @@ from redis import Redis
 
 from execution.api.signal_input import parse_signal
 from execution.domain.orders import SIGNAL_FINAL
-from execution.models import AccountBalance, ExchangeHealth, Order, Signal
+from execution.models import AccountBalance, BalanceCheck, ExchangeHealth, Order, Signal
 from execution.selectors import facts
 from execution.services import housekeeping
 from execution.services.budgets.budgets import PREFIX
@@ -246,7 +246,9 @@ def wait_for_balances(platform: Platform, exchanges: tuple[str, ...]) -> None:
         known = set(AccountBalance.objects.filter(user=platform.user).values_list("exchange_id", flat=True))
         if known >= set(exchanges):
             return
-        time.sleep(0.05)
+        # The executor may meet new keys before it knows of them; the next try would be half a minute later.
+        BalanceCheck.objects.exclude(last_error="").update(next_at=timezone.now())
+        time.sleep(0.1)
     raise AssertionError(f"balances of {set(exchanges) - known} are not known")
 
 
