@@ -163,6 +163,7 @@ SPECTACULAR_SETTINGS = {
         "SideWordEnum": "execution.api.signal_input.SIDE_WORDS",
         "OrderStatusEnum": "execution.models.order.ORDER_STATUSES",
         "SignalStatusEnum": "execution.models.signal.SIGNAL_STATUSES",
+        "UnknownReasonEnum": "execution.models.costs.REASONS_UNKNOWN",
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE: int = ENV["MAX_BODY_BYTES"]

@@ -32,8 +32,8 @@ ONE_AT_A_TIME = "tests/stack/"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Say what must stay together when lanes run side by side: a file, and all that starts whole platforms.
 
-    These are the longest and go first among those that commit. pytest-django puts tests that commit behind those that
-    roll back, because they leave empty tables: so the two kinds of a file are two groups.
+    Those that commit come behind those that roll back, because they leave empty tables: so the two kinds of a file are
+    two groups.
     """
     for item in items:
         together = next((name for name in (FIRST, ONE_AT_A_TIME) if item.nodeid.startswith(name)), "")
@@ -42,9 +42,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     yield
     if len({item.nodeid for item in items}) < len(items):
         raise pytest.UsageError("Two tests share an id: lanes would run only one of them.")
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
-    commits = next((at for at, item in enumerate(items) if _commits(item)), len(items))
-    items[commits:] = sorted(items[commits:], key=lambda item: not item.nodeid.startswith(ONE_AT_A_TIME))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Files of a minute come last, so that all lanes end together."""
+    if item.nodeid.startswith(FIRST):
+        return 0
+    if item.nodeid.startswith(ONE_AT_A_TIME):
+        return 3
+    if _commits(item):
+        return 4
+    fixtures = getattr(item, "fixturenames", ())
+    return 2 if "db" in fixtures or item.get_closest_marker("django_db") else 1
 
 
 def _commits(item: pytest.Item) -> bool:

@@ -12,6 +12,8 @@ from execution.models.signal import SIDES
 from policies.models import Exchange, ExchangeCredential
 from policies.models.choices import ModeChoices
 
+REASONS_UNKNOWN = choices_of(Unknown)
+
 
 def rate_field(help_text: str) -> "models.DecimalField[Decimal | None, Decimal | None]":
     """A fee as a fraction of the value: 0.001 is 0.10 %."""
@@ -83,13 +85,11 @@ class OrderCost(models.Model):
         blank=True,
         default="",
         db_default="",
-        choices=choices_of(Unknown),
+        choices=REASONS_UNKNOWN,
         help_text="Why that is not known.",
     )
     fill_books = models.JSONField(null=True, help_text="What the exchanges showed at its last fill.")
-    fill_regret_why = models.CharField(
-        max_length=16, blank=True, default="", db_default="", choices=choices_of(Unknown)
-    )
+    fill_regret_why = models.CharField(max_length=16, blank=True, default="", db_default="", choices=REASONS_UNKNOWN)
 
     asset_prices = models.JSONField(
         default=dict, help_text="In quote units, of other assets that fees were charged in, when it was over."
