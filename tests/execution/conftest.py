@@ -25,7 +25,7 @@ from execution.services.reconcile import balances
 from execution.simulator.process import RunningSimulator, running_simulator
 from policies import snapshot
 from policies.domain.policy import Mode
-from policies.models import Exchange, OrderSizeLimit, TradingPermission
+from policies.models import Exchange, OrderSizeLimit, RoutingStrategy, TradingPermission
 from policies.services import store_credential
 from tests import coinbase_keys
 
@@ -264,6 +264,7 @@ def six(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
             slug, "BTC/USDT", bids=[(str(ask - 20), "5")], asks=[(str(ask), "2"), (str(ask + 5), "2")]
         )
     Exchange.objects.update(taker_fee_bps=10)
+    RoutingStrategy.objects.update(max_latency_ms=None)  # a busy machine is no slow exchange
     housekeeping.refresh_markets(platform.executor, snapshot.refresh(), force=True)
     platform.poll_health()
     facts.refresh_facts()
